@@ -1,0 +1,59 @@
+# One verb each; `make help` lists them. Everything installs into .venv from hashed lock files.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format bench lock clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 (installs first; LLMOPS_PORT and friends apply)
+	@$(BIN)/llmops-api serve
+
+test: $(VENV)/.dev $(VENV)/.node ## Run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Rewrite the sources in the house style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## Measure against peers, side by side; prints ratios
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: ## Pin the newest allowed versions of every dependency, with hashes
+	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
+	@for name in runtime dev; do group=$$([ $$name = dev ] && echo dev || echo build); \
+	  $(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate --group $$group pyproject.toml --output-file requirements/$$name.lock; done
+
+clean: ## Remove what the verbs above installed (never data/)
+	@rm -rf $(VENV) tests/upstreams/node_modules .mypy_cache .ruff_cache .pytest_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11 ...")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: $(BIN)/python requirements/runtime.lock pyproject.toml
+	@echo "Installing the service into $(VENV) ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
+	@echo "Installing the tools of the tests and checks ..."
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# The OpenAI-compatible upstream of the tests; node and npm themselves come from the dev lock.
+$(VENV)/.node: $(VENV)/.dev tests/upstreams/package-lock.json
+	@cd tests/upstreams && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,97 @@
+"""Small versioned records and append-only streams, changed together or not at all.
+
+Every value is a JSON object. Versions and positions start at 1 and only grow; a deleted record keeps its number, so
+that its next life does not repeat an old one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+Value = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    kind: str
+    key: str
+    version: int
+    value: Value
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    position: int
+    value: Value
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write a record. `expected_version` 0: it must not exist; None: whatever is there is replaced."""
+
+    kind: str
+    key: str
+    value: Value
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Remove a record; one that is not there is no error, unless `expected_version` says it should be."""
+
+    kind: str
+    key: str
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add events to the end of a stream. `expected_position` is that of its last event so far (0: none)."""
+
+    stream: str
+    values: tuple[Value, ...]
+    expected_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Remove a stream with all its events."""
+
+    stream: str
+
+
+Change = Put | Delete | Append | Erase
+
+
+class StateStore(Protocol):
+    """Failures to reach it are `BackendUnavailable`."""
+
+    async def get(self, kind: str, key: str) -> Record | None: ...
+
+    async def get_many(self, kind: str, keys: Sequence[str]) -> Mapping[str, Record]:
+        """Those of `keys` that exist."""
+        ...
+
+    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+        """Records whose key begins with `prefix` and comes after the key `after`, by key (code point order)."""
+        ...
+
+    async def read(
+        self, stream: str, *, after: int = 0, limit: int | None = None, newest_first: bool = False
+    ) -> list[Event]:
+        """Events past position `after`; `newest_first` with a `limit` reads the end of a long stream."""
+        ...
+
+    async def write(self, *changes: Change) -> list[int]:
+        """Make all changes or none; the new version (or last position, or 0 for `Erase`) of each, in order.
+
+        Raises `VersionMismatch` when an expectation does not hold.
+        """
+        ...
+
+    async def ping(self) -> None:
+        """Return when it answers; raise `BackendUnavailable` saying why not."""
+        ...
