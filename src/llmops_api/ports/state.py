@@ -40,11 +40,15 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove a record; one that is not there is no error, unless `expected_version` says it should be."""
+    """Remove a record; one that is not there is no error, unless `expected_version` says it should be.
+
+    `forget` drops its number too: for records whose keys never come back, which would otherwise leave a row for ever.
+    """
 
     kind: str
     key: str
     expected_version: int | None = None
+    forget: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +79,6 @@ class StateStore(Protocol):
         """Those of `keys` that exist."""
         ...
 
-    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
-        """Records whose key begins with `prefix` and comes after the key `after`, by key (code point order)."""
-        ...
-
     async def read(
         self, stream: str, *, after: int = 0, limit: int | None = None, newest_first: bool = False
     ) -> list[Event]:
@@ -94,4 +94,9 @@ class StateStore(Protocol):
 
     async def ping(self) -> None:
         """Return when it answers; raise `BackendUnavailable` saying why not."""
+        ...
+
+    # The last of the methods: below it, `list` would name this method in annotations.
+    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+        """Records whose key begins with `prefix` and comes after the key `after`, by key (code point order)."""
         ...
