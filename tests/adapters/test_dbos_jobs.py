@@ -1,0 +1,190 @@
+"""Jobs on DBOS: the contract on both databases, processes that are killed, and what is left behind."""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
+
+from llmops_api.adapters.dbos_jobs import open_job_runner
+from llmops_api.errors import BackendUnavailable
+
+POSTGRES_URL = os.environ.get("LLMOPS_TEST_POSTGRES_URL", "")
+
+WORKER = """
+import asyncio, sys
+from llmops_api.adapters.dbos_jobs import open_job_runner
+
+async def count(job_id, payload):
+    for number in range(payload["upto"]):
+        print("at", job_id, number, flush=True)
+        await asyncio.sleep(0.05)
+    print("done", job_id, flush=True)
+
+async def main(url, upto, *job_ids):
+    async with open_job_runner(database_url=url) as runner:
+        await runner.launch({"count": count})
+        for job_id in job_ids:
+            await runner.start(job_id, "count", {"upto": int(upto)})
+        print("launched", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+class Worker:
+    """A process that counts in its jobs; what it prints are its lines."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.lines: list[str] = []
+
+    async def until(self, start: str) -> None:
+        """Read on to a line that begins so."""
+        assert self._process.stdout is not None
+        async with asyncio.timeout(60):
+            while not (self.lines and self.lines[-1].startswith(start)):
+                line = await self._process.stdout.readline()
+                assert line, f"it ended before {start!r}: {self.lines}"
+                self.lines.append(line.decode().rstrip())
+
+    async def kill(self) -> None:
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def a_worker(database_url: str, *job_ids: str, upto: int = 10) -> AsyncIterator[Worker]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WORKER, database_url, str(upto), *job_ids, stdout=asyncio.subprocess.PIPE
+    )
+    worker = Worker(process)
+    try:
+        await worker.until("launched")
+        yield worker
+    finally:
+        await worker.kill()
+
+
+class DBOSJobs(JobRunnerContract):
+    """What holds on either database; supply `database_url`."""
+
+    @pytest.fixture
+    def open_runner(self, database_url: str) -> OpenJobRunner:
+        return lambda: open_job_runner(database_url=database_url)
+
+    async def test_a_job_goes_on_after_kill_minus_9_and_a_restart(self, database_url: str) -> None:
+        async with a_worker(database_url, "job_1") as first:
+            await first.until("at job_1 3")
+            await first.kill()
+
+        async with a_worker(database_url) as second:
+            await second.until("done job_1")
+
+        assert "at job_1 0" in second.lines
+
+    async def test_a_second_process_leaves_the_jobs_of_a_living_one_alone(self, database_url: str) -> None:
+        async with a_worker(database_url, "job_1", upto=60) as first:
+            await first.until("at job_1 0")
+            async with a_worker(database_url, "job_2", "job_3", "job_4", upto=1) as second:
+                await first.until("done job_1")
+
+            assert not [line for line in second.lines if "job_1" in line]
+
+    async def test_a_living_process_takes_over_the_jobs_of_a_dead_one(
+        self, database_url: str, open_runner: OpenJobRunner, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("llmops_api.adapters.dbos_jobs._ADOPTION_SECONDS", 0.2)
+        work = Work()
+        async with a_worker(database_url, "job_1", upto=10_000) as first:
+            await first.until("at job_1 0")
+            async with open_runner() as runner:
+                await runner.launch({"count": work.quick})
+                await asyncio.sleep(1)
+                assert work.calls == []
+
+                await first.kill()
+                await work.until(lambda: bool(work.calls))
+
+        assert work.calls == [("job_1", {"upto": 10_000})]
+
+
+class TestOnSQLite(DBOSJobs):
+    @pytest.fixture
+    def database_url(self, tmp_path: Path) -> str:
+        return f"sqlite+aiosqlite:///{tmp_path}/jobs.sqlite"
+
+    async def test_a_folder_that_is_not_there_makes_it_unavailable(self, tmp_path: Path) -> None:
+        async with open_job_runner(database_url=f"sqlite:///{tmp_path}/missing/jobs.sqlite") as runner:
+            with pytest.raises(BackendUnavailable):
+                await runner.launch({})
+
+    async def test_a_process_has_one_runner(self, open_runner: OpenJobRunner) -> None:
+        async with open_runner() as one, open_runner() as two:
+            await one.launch({})
+            with pytest.raises(BackendUnavailable, match="already"):
+                await two.launch({})
+            await one.ping()
+
+    async def test_it_leaves_no_thread_and_says_nothing(
+        self,
+        open_runner: OpenJobRunner,
+        work: Work,
+        capfd: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        before = set(threading.enumerate())
+        for _ in range(3):
+            async with open_runner() as runner:
+                await runner.launch({"quick": work.quick})
+                await runner.start("job_1", "quick", {"player": "secret"})
+                await work.until(lambda: bool(work.calls))
+        for thread in set(threading.enumerate()) - before:
+            if not thread.name.startswith("asyncio_"):
+                thread.join(timeout=10)
+                assert not thread.is_alive(), thread.name
+
+        assert capfd.readouterr() == ("", "")
+        assert caplog.messages == []
+
+    async def test_a_job_of_unknown_kind_waits_for_a_release_that_knows_it(
+        self, open_runner: OpenJobRunner, work: Work
+    ) -> None:
+        async with open_runner() as runner:
+            await runner.launch({"quick": work.quick})
+            await runner.start("job_1", "new", {})
+            await runner.start("job_2", "quick", {})
+            await work.until(lambda: len(work.calls) == 1)
+
+        async with open_runner() as runner:
+            await runner.launch({"new": work.quick})
+            await work.until(lambda: len(work.calls) == 2)
+
+        assert work.calls[1] == ("job_1", {})
+
+
+@pytest.mark.skipif(
+    not POSTGRES_URL, reason="LLMOPS_TEST_POSTGRES_URL names no PostgreSQL server to make a database on"
+)
+class TestOnPostgreSQL(DBOSJobs):
+    @pytest.fixture
+    def database_url(self) -> Any:
+        name = f"jobs_{uuid.uuid4().hex}"
+        server = make_url(POSTGRES_URL).set(drivername="postgresql+psycopg")
+        engine = create_engine(server, isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+            yield server.set(drivername="postgresql+asyncpg", database=name).render_as_string(hide_password=False)
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()
