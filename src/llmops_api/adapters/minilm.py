@@ -71,7 +71,7 @@ class MiniLMEmbedder:
 
     id = "all-minilm-l6-v2-int8:fff679d9"
     dimensions = DIMENSIONS
-    languages: frozenset[str] | None = frozenset({"en"})
+    languages = frozenset({"en"})
 
     def __init__(self, model: MiniLM, executors: Mapping[InputType, Executor], workers: int) -> None:
         """`workers` is the number of threads of each executor."""
