@@ -1,6 +1,6 @@
 """Language models: what is asked, what comes back, and the one protocol that every provider's adapter speaks."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -109,8 +109,11 @@ class ChatModel(Protocol):
         """The whole answer at once."""
         ...
 
-    def stream(self, request: ChatRequest) -> AsyncIterator[ChatChunk]:
-        """The answer as it is made; a stream that ends without a `finish_reason` raises `ProviderInterrupted`."""
+    def stream(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
+        """The answer as it is made; a stream that ends without a `finish_reason` raises `ProviderInterrupted`.
+
+        Whoever may stop before its end reads it inside `contextlib.aclosing`, which ends the call upstream.
+        """
         ...
 
     async def ping(self) -> None:
