@@ -1,0 +1,93 @@
+"""The state store on a database: a SQLite file, or PostgreSQL by URL, on the same code path."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from llmops_api.adapters.database_engine import Engines, open_engines, reachable
+from llmops_api.adapters.database_rows import batches, event_of, record_of, require_name, subject_of
+from llmops_api.adapters.database_schema import EVENTS, RECORDS, migrate
+from llmops_api.adapters.database_write import apply
+from llmops_api.ports.state import Change, Event, Record, StateStore
+
+_OF_KIND = sa.select(RECORDS.c.key, RECORDS.c.version, RECORDS.c.value, RECORDS.c.updated_at).where(
+    RECORDS.c.kind == sa.bindparam("kind"), RECORDS.c.value.is_not(None)
+)
+_BY_KEY = _OF_KIND.where(RECORDS.c.key == sa.bindparam("key"))
+_BY_KEYS = _OF_KIND.where(RECORDS.c.key.in_(sa.bindparam("keys", expanding=True)))
+_PING = sa.select(RECORDS.c.version).limit(1)
+
+
+@asynccontextmanager
+async def open_state_store(*, database_url: str) -> AsyncIterator[StateStore]:
+    """Open the database, its tables brought up to date, until the block ends; `BackendUnavailable` when that fails.
+
+    `database_url` is SQLAlchemy's: `sqlite+aiosqlite:///data/state.sqlite`, `postgresql+asyncpg://user@host/name`.
+    """
+    async with open_engines(database_url) as engines:
+        with reachable():
+            async with engines.writing.begin() as connection:
+                await connection.run_sync(migrate)
+        yield DatabaseStateStore(engines)
+
+
+class DatabaseStateStore:
+    """Records and events as rows. Reads see what was committed last; writes queue (see `database_engine.py`)."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        require_name(kind, key)
+        rows = await self._rows(_BY_KEY, kind=kind, key=key)
+        return record_of(kind, rows[0]) if rows else None
+
+    async def get_many(self, kind: str, keys: Sequence[str]) -> Mapping[str, Record]:
+        require_name(kind, *keys)
+        rows = [row for batch in batches(keys) for row in await self._rows(_BY_KEYS, kind=kind, keys=batch)]
+        return {row.key: record_of(kind, row) for row in rows}
+
+    async def read(
+        self, stream: str, *, after: int = 0, limit: int | None = None, newest_first: bool = False
+    ) -> list[Event]:
+        require_name(stream)
+        position = EVENTS.c.position
+        events = sa.select(position, EVENTS.c.value, EVENTS.c.recorded_at)
+        events = events.where(EVENTS.c.stream == stream, position > after)
+        ordered = events.order_by(position.desc() if newest_first else position).limit(limit)
+        return [event_of(row) for row in await self._rows(ordered)]
+
+    async def write(self, *changes: Change) -> list[int]:
+        require_name(*(name for change in changes for name in subject_of(change)))
+        with reachable():
+            async with self._engines.writing.begin() as connection:
+                return await connection.run_sync(apply, changes)
+
+    async def ping(self) -> None:
+        await self._rows(_PING)
+
+    async def _rows(self, statement: sa.Select[Any], **parameters: Any) -> Sequence[sa.Row[Any]]:
+        with reachable():
+            async with self._engines.reading.connect() as connection:
+                rows: Sequence[sa.Row[Any]] = (await connection.execute(statement, parameters)).all()
+                return rows
+
+    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+        require_name(kind, prefix, after)
+        key = RECORDS.c.key
+        found = _OF_KIND.where(key > after if after >= prefix else key >= prefix)
+        end = _end_of(prefix)
+        if end is not None:
+            found = found.where(key < end)
+        return [record_of(kind, row) for row in await self._rows(found.order_by(key).limit(limit), kind=kind)]
+
+
+def _end_of(prefix: str) -> str | None:
+    """The first string, by code point, after all that begin with `prefix`; None when nothing comes after them."""
+    stem = prefix.rstrip("\U0010ffff")
+    if not stem:
+        return None
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)
