@@ -1,0 +1,241 @@
+"""Long work whose record follows it: started once, seen while it runs, cancelled, and not lost in a crash.
+
+The record is the truth and the runner its muscle. A record that has ended is never run again; one that somebody else
+has changed while it ran was cancelled, so its work stops.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import partial
+from typing import Any
+
+from llmops_api.errors import LLMOpsError, NotFound, VersionMismatch
+from llmops_api.ports.jobs import JobRunner
+from llmops_api.ports.state import Change, Delete, Put, Record, StateStore
+
+JOB = "job"
+OPEN = "job-open"
+"""A mark beside each job that has not ended, so that a launch need not read all that ever ran."""
+
+MAX_ERRORS = 100
+WRITE_INTERVAL = timedelta(milliseconds=250)
+
+_log = logging.getLogger(__name__)
+
+
+class JobStatus(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`total` is 0 until it is known. `errors` holds the first `MAX_ERRORS` of `error_count`; `given_errors` counts
+    those that were known at the start, which are kept when the work begins again."""
+
+    id: str
+    kind: str
+    world: str
+    payload: Mapping[str, Any]
+    created_at: datetime
+    status: JobStatus = JobStatus.QUEUED
+    done: int = 0
+    total: int = 0
+    result: Mapping[str, Any] | None = None
+    errors: tuple[Mapping[str, Any], ...] = ()
+    error_count: int = 0
+    given_errors: int = 0
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @classmethod
+    def of(cls, record: Record) -> "Job":
+        times = {name: datetime.fromisoformat(record.value[name]) for name in _TIMES if record.value[name]}
+        lists = {"status": JobStatus(record.value["status"]), "errors": tuple(record.value["errors"])}
+        return cls(**{**record.value, **lists, **times, "id": record.key})
+
+    @property
+    def ended(self) -> bool:
+        return self.status in _ENDED
+
+    def stored(self, expected_version: int) -> tuple[Change, ...]:
+        """The changes that store this job and keep its mark."""
+        value = {name: item for name, item in asdict(self).items() if name != "id"}
+        times = {name: value[name] and value[name].isoformat() for name in _TIMES}
+        put = Put(JOB, self.id, {**value, **times}, expected_version=expected_version)
+        return put, Delete(OPEN, self.id, forget=True) if self.ended else Put(OPEN, self.id, {"kind": self.kind})
+
+
+_TIMES = ("created_at", "started_at", "ended_at")
+
+
+class JobRun:
+    """A job that is running, as its handler sees it. Its methods stop the handler when the job has been cancelled."""
+
+    def __init__(self, state: StateStore, now: Callable[[], datetime], job: Job, version: int) -> None:
+        self._state = state
+        self._now = now
+        self._job = job
+        self._version = version
+        self._written_at = now()
+        self._writing = asyncio.Lock()
+        self._task = asyncio.current_task()
+
+    @property
+    def job_id(self) -> str:
+        return self._job.id
+
+    @property
+    def world(self) -> str:
+        return self._job.world
+
+    @property
+    def payload(self) -> Mapping[str, Any]:
+        return self._job.payload
+
+    async def progress(self, done: int, total: int) -> None:
+        """Tell how far it is. Call it as often as you like: few of the calls are written."""
+        self._job = replace(self._job, done=done, total=total)
+        await self._write_now_and_then()
+
+    async def error(self, error: Mapping[str, Any]) -> None:
+        """Note what went wrong with a part, `{line?, field?, document_id?, message}`, and go on."""
+        kept = (*self._job.errors, error)[:MAX_ERRORS]
+        self._job = replace(self._job, errors=kept, error_count=self._job.error_count + 1)
+        await self._write_now_and_then()
+
+    async def _write_now_and_then(self) -> None:
+        async with self._writing:
+            if self._now() - self._written_at >= WRITE_INTERVAL:
+                await self._write()
+
+    async def _write(self) -> None:
+        try:
+            self._version, *_ = await self._state.write(*self._job.stored(self._version))
+        except VersionMismatch:
+            await self._stop()
+        self._written_at = self._now()
+
+    async def _stop(self) -> None:
+        """Cancel the handler itself, whichever of its tasks called."""
+        if self._task:
+            self._task.cancel()
+        await asyncio.sleep(0)
+
+    async def end(self, status: JobStatus, **outcome: Any) -> None:
+        """Write how it ended, unless it was cancelled meanwhile."""
+        ended = replace(self._job, status=status, ended_at=self._now(), **outcome)
+        with suppress(VersionMismatch):
+            await self._state.write(*ended.stored(self._version))
+
+    async def fail(self, code: str, message: str) -> None:
+        """End as failed; the reason stands before all other errors."""
+        errors = ({"code": code, "message": message}, *self._job.errors)[:MAX_ERRORS]
+        await self.end(JobStatus.FAILED, errors=errors, error_count=self._job.error_count + 1)
+
+
+Handler = Callable[[JobRun], Awaitable[Mapping[str, Any] | None]]
+"""Does the work of one kind and returns its result. After a crash it is called again, so it passes over what is done."""
+
+
+class Jobs:
+    """The jobs of all worlds: their records in the state store, their work in the runner."""
+
+    def __init__(
+        self, state: StateStore, runner: JobRunner, now: Callable[[], datetime], new_id: Callable[[str], str]
+    ) -> None:
+        self._state = state
+        self._runner = runner
+        self._now = now
+        self._new_id = new_id
+
+    async def launch(self, handlers: Mapping[str, Handler]) -> None:
+        """Begin to run jobs of these kinds, those too that a crash left between their record and the runner."""
+        await self._runner.launch({kind: partial(self._run, handler) for kind, handler in handlers.items()})
+        last = ""
+        while marks := await self._state.list(OPEN, after=last):
+            for mark in marks:
+                await self._runner.start(mark.key, mark.value["kind"], {})
+            last = marks[-1].key
+
+    async def start(
+        self, kind: str, world: str, payload: Mapping[str, Any], errors: Sequence[Mapping[str, Any]] = ()
+    ) -> Job:
+        """Queue a job. `payload` is small and JSON; `errors` are those that are known before it runs."""
+        job = Job(
+            id=self._new_id("job"),
+            kind=kind,
+            world=world,
+            payload=payload,
+            created_at=self._now(),
+            errors=tuple(errors[:MAX_ERRORS]),
+            error_count=len(errors),
+            given_errors=len(errors),
+        )
+        await self._state.write(*job.stored(expected_version=0))
+        await self._runner.start(job.id, kind, {})
+        return job
+
+    async def get(self, job_id: str) -> Job:
+        """Raises `NotFound`."""
+        return Job.of(await self._record(job_id))
+
+    async def cancel(self, job_id: str) -> Job:
+        """Stop it where it is; one that has ended stays as it was. Raises `NotFound`."""
+        cancelled, _ = await self._change(
+            job_id, lambda job: replace(job, status=JobStatus.CANCELLED, ended_at=self._now())
+        )
+        await self._runner.cancel(job_id)
+        return cancelled
+
+    async def _run(self, handler: Handler, job_id: str, _payload: Mapping[str, Any]) -> None:
+        """Called by the runner. What it lets through, a lost state store, makes the runner call again later."""
+        job, version = await self._change(job_id, self._begun)
+        if job.ended:
+            return
+        run = JobRun(self._state, self._now, job, version)
+        try:
+            result = await handler(run)
+        except LLMOpsError as error:
+            await run.fail(error.code, error.message)
+        except Exception:  # noqa: BLE001 - whatever stopped it, the record must say that it has stopped
+            _log.exception("job %s (%s) failed", job_id, job.kind)
+            await run.fail(LLMOpsError.code, "The job failed for a reason of ours; the log says more.")
+        else:
+            await run.end(JobStatus.SUCCEEDED, result=result)
+
+    def _begun(self, job: Job) -> Job:
+        """As it stands when its handler is called, for the first time or again."""
+        return replace(
+            job,
+            status=JobStatus.RUNNING,
+            started_at=job.started_at or self._now(),
+            errors=job.errors[: job.given_errors],
+            error_count=job.given_errors,
+        )
+
+    async def _change(self, job_id: str, change: Callable[[Job], Job]) -> tuple[Job, int]:
+        """Change a job that has not ended, whoever else writes; the job as it then stands, and its version."""
+        while not (job := Job.of(record := await self._record(job_id))).ended:
+            with suppress(VersionMismatch):
+                changed = change(job)
+                version, *_ = await self._state.write(*changed.stored(record.version))
+                return changed, version
+        return job, record.version
+
+    async def _record(self, job_id: str) -> Record:
+        record = await self._state.get(JOB, job_id)
+        if record is None:
+            raise NotFound("There is no such job.")
+        return record
