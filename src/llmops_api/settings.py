@@ -43,12 +43,29 @@ class Settings(BaseSettings):
     openai_compatible: dict[str, OpenAICompatibleServer] = {}
     admin_key: SecretStr | None = Field(None, min_length=16)
     seed: bool | str = True
+    """True: the sample world on a fresh data folder; a name: under that name."""
 
     max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024)
     max_document_chars: int = Field(500_000, ge=1000)
     provider_concurrency: int = Field(64, ge=1)
     provider_queue: int = Field(256, ge=0)
     provider_timeout_ms: int = Field(60_000, ge=1)
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _truth(cls, seed: Any) -> Any:
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+            "": False,
+        }
+        return words.get(seed.lower(), seed) if isinstance(seed, str) else seed
 
     @field_validator("model_aliases")
     @classmethod
@@ -61,6 +78,11 @@ class Settings(BaseSettings):
     def state_url(self) -> str:
         """The SQLAlchemy URL of the state store: `DATABASE_URL`, else a SQLite file in `DATA_DIR`."""
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'state.sqlite'}"
+
+    @property
+    def jobs_url(self) -> str:
+        """Where durable jobs are kept: beside the state on a server, in a file of their own on a laptop."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'jobs.sqlite'}"
 
     @property
     def aliases(self) -> dict[str, list[str]]:

@@ -1,0 +1,10 @@
+"""The use-cases, in the order of the OpenAPI page."""
+
+from llmops_api.features.health.router import router as health
+from llmops_api.features.jobs.router import router as jobs
+from llmops_api.features.keys.router import router as keys
+from llmops_api.features.rag.router import router as rag
+from llmops_api.features.text.router import router as text
+from llmops_api.features.worlds.router import router as worlds
+
+ROUTERS = (text, worlds, rag, jobs, keys, health)

@@ -1,0 +1,71 @@
+"""The front door: opens what the service stands on, and hands every request to its use-case."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+
+from llmops_api import exception_handlers, openapi
+from llmops_api.bootstrap import open_backends
+from llmops_api.core.characters import Characters
+from llmops_api.core.conversations import Conversations
+from llmops_api.core.idempotency import Receipts
+from llmops_api.core.jobs import Jobs
+from llmops_api.core.keys import Keys
+from llmops_api.core.lore import LoreLibrary
+from llmops_api.core.models import Models
+from llmops_api.core.prompts import PromptLibrary
+from llmops_api.core.retrieval import Retriever
+from llmops_api.core.worlds import Worlds
+from llmops_api.features import ROUTERS
+from llmops_api.features.rag.ingest import INGEST, REINDEX, Ingest, Reindex
+from llmops_api.first_start import furnish_first, mend
+from llmops_api.ports.backends import Backends
+from llmops_api.request_context import RequestContext
+from llmops_api.settings import Settings
+
+
+def create_app(settings: Settings | None = None, backends: Backends | None = None) -> FastAPI:
+    """The service. Without `backends` it opens those of the settings when it starts, and closes them at the end."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with nullcontext(backends) if backends else open_backends(settings) as opened:
+            await _furnish(app, settings, opened)
+            mending = asyncio.create_task(mend(app.state.worlds, app.state.lore))
+            yield
+            mending.cancel()
+
+    app: FastAPI = FastAPIOffline(redoc_url=None, lifespan=lifespan, max_body_size=settings.max_body_bytes)
+    openapi.describe(app)
+    exception_handlers.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(RequestContext)
+    return app
+
+
+async def _furnish(app: FastAPI, settings: Settings, backends: Backends) -> None:
+    """Our own thinking on top of what was opened, where every request finds it."""
+    state, lore, embedder, new_id = backends.state, backends.lore, backends.embedder, backends.new_id
+    admin_key = settings.admin_key.get_secret_value() if settings.admin_key else None
+    rooms = app.state
+    rooms.settings = settings
+    rooms.backends = backends
+    rooms.keys = Keys(state, backends.now, new_id, admin_key)
+    rooms.receipts = Receipts(state, backends.now)
+    rooms.worlds = Worlds(state, lore, embedder, new_id)
+    rooms.lore = LoreLibrary(state, lore, embedder, rooms.worlds)
+    rooms.retriever = Retriever(lore, embedder, rooms.worlds)
+    rooms.models = Models(backends.chat_models, settings.aliases, settings.model_prices)
+    rooms.prompts = PromptLibrary.of_package()
+    rooms.characters = Characters(state)
+    rooms.conversations = Conversations(state)
+    rooms.jobs = Jobs(state, backends.jobs, backends.now, new_id)
+    await furnish_first(settings, rooms)
+    await rooms.jobs.launch(
+        {INGEST: Ingest(state, rooms.worlds, rooms.lore), REINDEX: Reindex(rooms.worlds, rooms.lore)}
+    )

@@ -1,0 +1,210 @@
+"""A world's lore: documents as records of the state store, kept findable in the lore index.
+
+The record is the truth and its version the order of things; the index follows. Whatever a crash leaves between the
+two, `sync` mends: it compares versions and writes what differs.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from llmops_api.core.documents import Document, chunks_of, entries_of, language_of
+from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds
+from llmops_api.errors import NotFound, VersionMismatch
+from llmops_api.ports.embedding import Embedder, InputType
+from llmops_api.ports.lore_index import LoreIndex, Tombstone, Vector
+from llmops_api.ports.state import Delete, Put, StateStore
+
+DOCUMENT = "lore-document"
+PAGE = 64
+"""Documents that are embedded and written together: a few seconds of work, so that progress is seen."""
+
+Progress = Callable[[int, int], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of one document: as it now stands, and whether it is new or other than before."""
+
+    document: Document
+    created: bool
+    changed: bool
+
+
+class LoreLibrary:
+    """Documents in, documents out, and the index in step with them."""
+
+    def __init__(self, state: StateStore, index: LoreIndex, embedder: Embedder | None, worlds: Worlds) -> None:
+        self._state = state
+        self._index = index
+        self._embedder = embedder
+        self._worlds = worlds
+
+    async def put(self, world: World, document: Document, *, expected_version: int | None = None) -> Stored:
+        """Store one document; when this returns, the next search finds it. Raises `VersionMismatch`."""
+        if expected_version is not None:
+            record = await self._state.get(DOCUMENT, f"{world.id}/{document.id}")
+            if record is None or record.version != expected_version:
+                raise VersionMismatch("The document has another version by now; read it again.")
+        (stored,) = await self._store(world, [document], expected_version)
+        return stored
+
+    async def put_many(self, world: World, documents: Sequence[Document]) -> list[Stored]:
+        """Store documents together; of two with one id the later counts. Unchanged ones are not embedded again."""
+        return await self._store(world, list({each.id: each for each in documents}.values()), None)
+
+    async def _store(self, world: World, documents: Sequence[Document], expected_version: int | None) -> list[Stored]:
+        keys = [f"{world.id}/{each.id}" for each in documents]
+        before = await self._state.get_many(DOCUMENT, keys)
+        is_new = [
+            key not in before or before[key].value != each.fields for key, each in zip(keys, documents, strict=True)
+        ]
+        fresh = [each for each, new in zip(documents, is_new, strict=True) if new]
+        # Embedded before the record is written: what cannot be embedded now is not acknowledged as changed.
+        vectors = await self._vectors(world, fresh, await self._worlds.pointer(world.id))
+        puts = [Put(DOCUMENT, f"{world.id}/{each.id}", each.fields, expected_version) for each in fresh]
+        versions = iter(await self._state.write(*puts) if puts else ())
+        stored = [
+            Stored(replace(each, version=next(versions) if new else before[key].version), key not in before, new)
+            for key, each, new in zip(keys, documents, is_new, strict=True)
+        ]
+        # The pointer is read again: a re-index that began since has seen the records, one before is written to here.
+        pointer = await self._worlds.pointer(world.id)
+        for index in pointer.written:
+            await self._write_stale(world, [each.document for each in stored], index, pointer, vectors)
+        return stored
+
+    async def _write_stale(
+        self,
+        world: World,
+        documents: Sequence[Document],
+        index: IndexRef,
+        pointer: LorePointer,
+        vectors: Mapping[str, Vector] | None = None,
+    ) -> None:
+        """Write those of the documents that the index has not, or has in another version."""
+        found = await self._index.versions(index.name, [each.id for each in documents])
+        stale = [each for each in documents if found.get(each.id) != each.version]
+        if not stale:
+            return
+        known: Mapping[str, Vector] = {}
+        if index.embedder_id == self._embedder_id:
+            known = await self._vectors(world, stale, pointer, vectors or {})
+        await self._index.write(index.name, await asyncio.to_thread(entries_of, stale, world.locale, known))
+
+    async def _vectors(
+        self,
+        world: World,
+        documents: Sequence[Document],
+        pointer: LorePointer,
+        known: Mapping[str, Vector] | None = None,
+    ) -> Mapping[str, Vector]:
+        """A vector for each chunk in a language that the embedder knows; what an index holds is not made again."""
+        texts = {
+            chunk.key: chunk.embedded
+            for document in documents
+            if self.knows(document.locale or world.locale)
+            for chunk in chunks_of(document)
+        }
+        vectors = {key: vector for key, vector in (known or {}).items() if key in texts}
+        comparable = [index for index in pointer.written if index.embedder_id == self._embedder_id]
+        for index in comparable:
+            if missing := [key for key in texts if key not in vectors]:
+                vectors |= await self._index.vectors(index.name, missing)
+        missing = [key for key in texts if key not in vectors]
+        if missing and comparable and self._embedder is not None:
+            rows = await self._embedder.embed([texts[key] for key in missing], input_type=InputType.DOCUMENT)
+            vectors |= dict(zip(missing, rows, strict=True))
+        return vectors
+
+    @property
+    def _embedder_id(self) -> str:
+        return self._embedder.id if self._embedder else ""
+
+    def knows(self, locale: str) -> bool:
+        """Whether the embedder knows the language; if not, keywords alone."""
+        if self._embedder is None:
+            return False
+        return self._embedder.languages is None or language_of(locale) in self._embedder.languages
+
+    async def get(self, world: World, document_id: str) -> Document:
+        """Raises `NotFound`."""
+        record = await self._state.get(DOCUMENT, f"{world.id}/{document_id}")
+        if record is None:
+            raise NotFound("There is no such document in this world.")
+        return Document.of(record, world.id)
+
+    async def matching(
+        self, world: World, *, tag: str | None, kind: str | None, q: str | None, after: str, limit: int
+    ) -> list[Document]:
+        """Those with this tag, of this kind, and with `q` in their title or id; None asks for nothing."""
+        found: list[Document] = []
+        while len(found) < limit and (documents := await self.list(world, after=after, limit=max(limit, PAGE))):
+            after = documents[-1].id
+            found += [each for each in documents if each.matches(tag, kind, q)]
+        return found[:limit]
+
+    async def list(self, world: World, *, after: str = "", limit: int = PAGE) -> list[Document]:
+        """By id, past the id `after`."""
+        start = f"{world.id}/{after}" if after else ""
+        records = await self._state.list(DOCUMENT, prefix=f"{world.id}/", after=start, limit=limit)
+        return [Document.of(record, world.id) for record in records]
+
+    async def count(self, world: World) -> int:
+        """How many documents the world has."""
+        total, after = 0, ""
+        while documents := await self.list(world, after=after, limit=1000):
+            total, after = total + len(documents), documents[-1].id
+        return total
+
+    async def delete(self, world: World, document_id: str, *, expected_version: int | None = None) -> None:
+        """Remove a document; the next search does not find it. Raises `NotFound`, `VersionMismatch`."""
+        await self.get(world, document_id)
+        (version,) = await self._state.write(Delete(DOCUMENT, f"{world.id}/{document_id}", expected_version))
+        for index in (await self._worlds.pointer(world.id)).written:
+            await self._index.write(index.name, [Tombstone(document_id, version)])
+
+    async def delete_all(self, world_id: str) -> None:
+        """Remove the documents of a world that is already gone from sight."""
+        while records := await self._state.list(DOCUMENT, prefix=f"{world_id}/", limit=1000):
+            await self._state.write(*(Delete(DOCUMENT, record.key) for record in records))
+
+    async def sync(self, world: World) -> None:
+        """Bring the live index in step with the records, whatever a crash has left between them."""
+        pointer = await self._worlds.pointer(world.id)
+        await self._fill(world, pointer.live, pointer, _silent)
+
+    async def rebuild(self, world: World, progress: Progress) -> IndexRef:
+        """Build an index beside the live one with the embedder of today, and swap: there is no moment without lore.
+
+        A rebuild that was interrupted goes on where it stopped.
+        """
+        pointer = await self._worlds.pointer(world.id)
+        building = pointer.building
+        if building is None or building.embedder_id != self._embedder_id:
+            building = await self._worlds.new_index()
+            pointer = await self._worlds.move(world.id, replace(pointer, building=building))
+        await self._fill(world, building, pointer, progress)
+        pointer = await self._worlds.pointer(world.id)
+        if pointer.building == building:
+            await self._worlds.move(world.id, replace(pointer, live=building, building=None))
+            await self._index.drop(pointer.live.name)
+        return building
+
+    async def _fill(self, world: World, index: IndexRef, pointer: LorePointer, progress: Progress) -> None:
+        dimensions = self._embedder.dimensions if self._embedder else 0
+        await self._index.create(index.name, embedder_id=index.embedder_id, dimensions=dimensions)
+        gone = dict(await self._index.versions(index.name))
+        total, done, after = await self.count(world), 0, ""
+        while documents := await self.list(world, after=after):
+            await self._write_stale(world, documents, index, pointer)
+            after, done = documents[-1].id, done + len(documents)
+            for each in documents:
+                gone.pop(each.id, None)
+            await progress(done, max(total, done))
+        if gone:
+            await self._index.write(index.name, [Tombstone(name, version + 1) for name, version in gone.items()])
+
+
+async def _silent(_done: int, _total: int) -> None:
+    pass

@@ -1,0 +1,27 @@
+"""How long an answer took, piece by piece, and how long it may take."""
+
+import time
+
+
+class Stopwatch:
+    """Starts when it is made. Marks keep the first moment that they are set; all results are milliseconds."""
+
+    def __init__(self, deadline_ms: int | None = None) -> None:
+        self.started = time.monotonic()
+        self.deadline = None if deadline_ms is None else self.started + deadline_ms / 1000
+        """A moment of `time.monotonic()`, None for none."""
+        self._marks: dict[str, float] = {}
+
+    def mark(self, name: str) -> None:
+        """Remember this moment, unless the mark is set already."""
+        self._marks.setdefault(name, time.monotonic())
+
+    def at(self, name: str) -> float | None:
+        """From the start to the mark; None when it was never set."""
+        moment = self._marks.get(name)
+        return None if moment is None else round((moment - self.started) * 1000, 3)
+
+    @property
+    def total(self) -> float:
+        """From the start until now."""
+        return round((time.monotonic() - self.started) * 1000, 3)

@@ -1,0 +1,128 @@
+"""Worlds: one game's namespace each, and which lore index is live in it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from llmops_api.errors import NotFound
+from llmops_api.ports.embedding import Embedder
+from llmops_api.ports.lore_index import LoreIndex
+from llmops_api.ports.state import Delete, Put, Record, StateStore
+
+WORLD = "world"
+POINTER = "lore-pointer"
+UNKNOWN = "There is no such world, or this key may not see it."
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`locale` is a language tag (`en`, `pt-BR`); `dialogue` holds the world's defaults for NPC dialogue."""
+
+    id: str
+    title: str
+    description: str = ""
+    locale: str = "en"
+    dialogue: Mapping[str, Any] = field(default_factory=dict)
+    gate_threshold: float | None = None
+    version: int = 0
+
+    @classmethod
+    def of(cls, record: Record) -> "World":
+        return cls(id=record.key, version=record.version, **record.value)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What a writer gave, without the id and the version."""
+        return {name: value for name, value in asdict(self).items() if name not in {"id", "version"}}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRef:
+    """A lore index and the embedder of its vectors (empty: keywords alone)."""
+
+    name: str
+    embedder_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LorePointer:
+    """`live` is searched; `building`, while a re-index runs, is written beside it."""
+
+    live: IndexRef
+    building: IndexRef | None = None
+    version: int = 0
+
+    @classmethod
+    def of(cls, record: Record) -> "LorePointer":
+        building = record.value["building"]
+        return cls(IndexRef(**record.value["live"]), IndexRef(**building) if building else None, record.version)
+
+    @property
+    def written(self) -> tuple[IndexRef, ...]:
+        """The indexes that every change of lore goes to."""
+        return (self.live, self.building) if self.building else (self.live,)
+
+    def put(self, world_id: str) -> Put:
+        """The change that stores this pointer, unless another replica moved it first."""
+        value = {"live": asdict(self.live), "building": asdict(self.building) if self.building else None}
+        return Put(POINTER, world_id, value, expected_version=self.version)
+
+
+class Worlds:
+    """The worlds as records of the state store, each with a lore index from its first moment."""
+
+    def __init__(
+        self, state: StateStore, lore: LoreIndex, embedder: Embedder | None, new_id: Callable[[str], str]
+    ) -> None:
+        self._state = state
+        self._lore = lore
+        self._embedder = embedder
+        self._new_id = new_id
+
+    async def put(self, world: World, *, expected_version: int | None = None) -> tuple[World, bool]:
+        """Create or replace; the world as stored, and whether it is new. Raises `VersionMismatch`."""
+        current = await self._state.get(WORLD, world.id)
+        if current and current.value == world.fields and expected_version in {None, current.version}:
+            return World.of(current), False
+        changes = [Put(WORLD, world.id, world.fields, expected_version)]
+        if await self._state.get(POINTER, world.id) is None:
+            changes.append(LorePointer(await self.new_index()).put(world.id))
+        version, *_ = await self._state.write(*changes)
+        return replace(world, version=version), current is None
+
+    async def new_index(self) -> IndexRef:
+        """An empty index for the embedder of today."""
+        index = IndexRef(self._new_id("lore"), self._embedder.id if self._embedder else "")
+        dimensions = self._embedder.dimensions if self._embedder else 0
+        await self._lore.create(index.name, embedder_id=index.embedder_id, dimensions=dimensions)
+        return index
+
+    async def get(self, world_id: str) -> World:
+        """Raises `NotFound`."""
+        record = await self._state.get(WORLD, world_id)
+        if record is None:
+            raise NotFound(UNKNOWN)
+        return World.of(record)
+
+    async def pointer(self, world_id: str) -> LorePointer:
+        """Raises `NotFound` when the world is gone."""
+        record = await self._state.get(POINTER, world_id)
+        if record is None:
+            raise NotFound(UNKNOWN)
+        return LorePointer.of(record)
+
+    async def move(self, world_id: str, pointer: LorePointer) -> LorePointer:
+        """Store a moved pointer. Raises `VersionMismatch` when another replica moved it first."""
+        (version,) = await self._state.write(pointer.put(world_id))
+        return replace(pointer, version=version)
+
+    async def list(self, *, after: str = "", limit: int = 100) -> list[World]:
+        """By id, past the id `after`."""
+        return [World.of(record) for record in await self._state.list(WORLD, after=after, limit=limit)]
+
+    async def delete(self, world_id: str, *, expected_version: int | None = None) -> None:
+        """Forget the world with its lore index; what else stood in it is removed by those who know it."""
+        pointer = await self.pointer(world_id)
+        await self._state.write(Delete(WORLD, world_id, expected_version), Delete(POINTER, world_id))
+        for index in pointer.written:
+            await self._lore.drop(index.name)

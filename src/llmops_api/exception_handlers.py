@@ -1,0 +1,99 @@
+"""Every failure as a problem document; nothing below the front door knows HTTP's exceptions."""
+
+import logging
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge
+from llmops_api.problems import MEDIA_TYPE, as_error, problem_of, retry_headers
+
+log = logging.getLogger(__name__)
+
+HINTS = {
+    "missing": "Send this field.",
+    "extra_forbidden": "Remove it, or look for a misspelt name.",
+    "string_pattern_mismatch": "Use letters, digits, '.', '_' and '-'.",
+}
+
+
+class MethodNotAllowed(LLMOpsError):
+    """The path knows other methods."""
+
+    status = HTTPStatus.METHOD_NOT_ALLOWED
+    code = "method_not_allowed"
+
+
+class OtherHTTPError(LLMOpsError):
+    """What the framework answers by itself; its status goes through."""
+
+    code: ClassVar[str] = "http_error"
+
+
+def install(app: FastAPI) -> None:
+    """Give the application its handlers."""
+    app.add_exception_handler(LLMOpsError, _ours)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def _answer(error: LLMOpsError, request: Request, headers: dict[str, str] | None = None) -> Response:
+    problem = problem_of(error, request)
+    return Response(
+        problem.model_dump_json(exclude_none=True),
+        status_code=problem.status,
+        headers={**retry_headers(error), **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+async def _ours(request: Request, error: Exception) -> Response:
+    return _answer(as_error(error), request)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected failure", exc_info=error)
+    return _answer(as_error(error), request)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    faults = error.errors()
+    if any(fault["type"] == "json_invalid" for fault in faults):
+        return _answer(MalformedBody("The body is not JSON.", [_field_error(fault) for fault in faults]), request)
+    wrong = "1 field is wrong." if len(faults) == 1 else f"{len(faults)} fields are wrong."
+    return _answer(BadInput(wrong, [_field_error(fault) for fault in faults]), request)
+
+
+def _field_error(fault: dict[str, Any]) -> FieldError:
+    """A fault of pydantic's; the value that was sent is left out, since it may be a player's or a secret."""
+    place, *path = fault["loc"]
+    name = "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    if place != "body":
+        name = str(path[0]) if path else str(place)
+    elif fault["type"] == "json_invalid":
+        return FieldError("", f"Not JSON at character {path[0]}.", "Check quotes, commas and brackets.")
+    elif not path:
+        name = ""
+    return FieldError(name, fault["msg"], HINTS.get(fault["type"]))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 400:
+            return _answer(MalformedBody("The body cannot be read: is it UTF-8 JSON, nested not too deeply?"), request)
+        case 404:
+            return _answer(NotFound("There is nothing at this path."), request, headers)
+        case 405:
+            return _answer(MethodNotAllowed("This path does not know that method."), request, headers)
+        case 413:
+            return _answer(TooLarge("The body is larger than this service takes."), request, headers)
+    other = OtherHTTPError(HTTPStatus(error.status_code).phrase)
+    other.status = HTTPStatus(error.status_code)  # type: ignore[misc]  # the one family member whose status varies
+    return _answer(other, request, headers)

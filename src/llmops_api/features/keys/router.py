@@ -1,0 +1,80 @@
+"""API keys over HTTP."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request, Response
+
+from llmops_api.core.keys import Key, derive_secret, token_of
+from llmops_api.dependencies import AdminDep, IdempotencyKey, KeysDep, TokenDep
+from llmops_api.errors import (
+    AuthenticationError,
+    BackendUnavailable,
+    BadInput,
+    ConflictError,
+    IdempotencyMismatch,
+    MalformedBody,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+)
+from llmops_api.features.keys.schemas import KeyCreated, KeyRequest, KeyResponse
+from llmops_api.paging import After, Limit, page_of
+from llmops_api.ports.state import Put
+from llmops_api.problems import problems
+from llmops_api.responses import begin, fingerprint_of, json_response, released
+from llmops_api.schemas import Page
+
+router = APIRouter(
+    prefix="/v1/keys",
+    tags=["Keys"],
+    responses=problems(AuthenticationError, PermissionDenied, BadInput, BackendUnavailable),
+)
+
+
+@router.post(
+    "",
+    summary="Create a key",
+    status_code=201,
+    response_model=KeyCreated,
+    responses=problems(MalformedBody, BadInput, TooLarge, ConflictError, IdempotencyMismatch),
+)
+async def create_key(
+    request: Request, admin: AdminDep, token: TokenDep, body: KeyRequest, keys: KeysDep, idempotency_key: IdempotencyKey
+) -> Response:
+    """The answer is the only time that the key is shown: we keep a digest of it."""
+    fingerprint = fingerprint_of(body)
+    receipt = await begin(request, admin, fingerprint)
+    # Under an Idempotency-Key the secret follows from the caller's own token, so that a retry can be given it again.
+    secret = None if receipt is None else derive_secret(token, str(idempotency_key), fingerprint.hex())
+    if receipt is not None and receipt.replay is not None:
+        shown = KeyResponse.model_validate(receipt.replay)
+        answer = KeyCreated(**shown.model_dump(), key=token_of(shown.key_id, str(secret)))
+        return json_response(answer, HTTPStatus.CREATED, {"idempotent-replayed": "true"})
+
+    def settled(key: Key) -> Put:
+        assert receipt is not None
+        return receipt.settle(KeyResponse.of(key).model_dump(mode="json"))
+
+    async with released(receipt):
+        key, made = await keys.create(
+            body.name,
+            body.scopes,
+            world=body.world,
+            expires_at=body.expires_at,
+            secret=secret,
+            also=None if receipt is None else settled,
+        )
+    return json_response(KeyCreated(**KeyResponse.of(key).model_dump(), key=made), HTTPStatus.CREATED)
+
+
+@router.get("", summary="List the keys")
+async def list_keys(_admin: AdminDep, keys: KeysDep, after: After, limit: Limit = 50) -> Page[KeyResponse]:
+    """All keys by id, the revoked ones too, without their secrets."""
+    found = await keys.list(after=after, limit=limit + 1)
+    return page_of(found, limit, key=lambda key: key.key_id, show=KeyResponse.of)
+
+
+@router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(NotFound))
+async def revoke_key(_admin: AdminDep, key_id: str, keys: KeysDep) -> None:
+    """Ends it here at once, and on every replica within seconds."""
+    await keys.revoke(key_id)

@@ -1,0 +1,94 @@
+"""Questions to the lore: refused when it does not hold the answer, else answered from it, with the words it stands on."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from llmops_api.core.citations import cite
+from llmops_api.core.models import Answer, Models
+from llmops_api.core.prompts import PromptLibrary
+from llmops_api.core.retrieval import Retrieved, Retriever
+from llmops_api.core.stopwatch import Stopwatch
+from llmops_api.core.worlds import World
+from llmops_api.features.rag.schemas import AskRequest, AskResponse, AskTiming, CitationOut
+from llmops_api.ports.chat import ChatRequest, Message, Role
+from llmops_api.responses import StreamEvent
+from llmops_api.schemas import Cost, Delta, ModelUsed, Usage
+
+PROMPT = "lore-answer"
+REFUSAL = "The lore of this world does not say."
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What stands behind `POST /v1/worlds/{world}/ask`."""
+
+    retriever: Retriever
+    models: Models
+    prompts: PromptLibrary
+
+    async def events(self, world: World, body: AskRequest) -> AsyncGenerator[StreamEvent, None]:
+        """`delta`s, `usage`, and `done` with the whole answer. Raises `ProviderError`s, `UnknownModel`."""
+        watch = Stopwatch(body.deadline_ms)
+        choice = self.models.resolve(body.model or world.dialogue.get("model"))
+        found = await self.retriever.search(
+            world, body.question, filter=body.filter.filter(), limit=body.limit, locale=body.locale
+        )
+        watch.mark("retrieved")
+        if not found.in_lore:
+            yield StreamEvent("delta", Delta(text=REFUSAL))
+            yield StreamEvent("done", _refusal(found, watch))
+            return
+        request = self._request(world, body, found, watch)
+        async with aclosing(self.models.stream(choice, request)) as pieces:
+            async for piece in pieces:
+                if isinstance(piece, Answer):
+                    yield StreamEvent("usage", Usage.of(piece.response.usage))
+                    yield StreamEvent("done", _answer(piece, found, body.locale or world.locale, watch))
+                else:
+                    watch.mark("first")
+                    yield StreamEvent("delta", Delta(text=piece))
+
+    def _request(self, world: World, body: AskRequest, found: Retrieved, watch: Stopwatch) -> ChatRequest:
+        prompt = self.prompts.render(
+            PROMPT, question=body.question, documents=found.hits, locale=body.locale or world.locale, world=world
+        )
+        messages = (Message.of(Role.SYSTEM, prompt.system), Message.of(Role.USER, prompt.user))
+        return ChatRequest(model="", messages=messages, deadline=watch.deadline)
+
+
+def _refusal(found: Retrieved, watch: Stopwatch) -> AskResponse:
+    return AskResponse(
+        answer=REFUSAL,
+        refused=True,
+        reason="not_in_lore",
+        citations=[],
+        model=None,
+        usage=Usage(),
+        cost=None,
+        timing=AskTiming(total_ms=watch.total, retrieval_ms=watch.at("retrieved") or 0.0),
+        lore_version=found.lore_version,
+    )
+
+
+def _answer(answer: Answer, found: Retrieved, locale: str, watch: Stopwatch) -> AskResponse:
+    total, retrieval = watch.total, watch.at("retrieved") or 0.0
+    citations = cite(answer.response.text, found.hits, locale)
+    return AskResponse(
+        answer=answer.response.text,
+        refused=False,
+        citations=[
+            CitationOut(document_id=each.document_id, title=each.title, quote=each.quote, score=each.score)
+            for each in citations
+        ],
+        model=ModelUsed.of(answer),
+        usage=Usage.of(answer.response.usage),
+        cost=Cost.of(answer.cost),
+        timing=AskTiming(
+            total_ms=total,
+            first_token_ms=watch.at("first"),
+            retrieval_ms=retrieval,
+            model_ms=round(total - retrieval, 3),
+        ),
+        lore_version=found.lore_version,
+    )

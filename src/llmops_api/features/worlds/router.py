@@ -1,0 +1,103 @@
+"""Worlds over HTTP."""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter, Response
+
+from llmops_api.core.worlds import World
+from llmops_api.dependencies import (
+    CharactersDep,
+    ConversationsDep,
+    IfMatch,
+    LoreDep,
+    PrincipalDep,
+    ReaderDep,
+    WorldDep,
+    WorldId,
+    WorldsDep,
+    WriterDep,
+)
+from llmops_api.errors import (
+    AuthenticationError,
+    BackendUnavailable,
+    BadInput,
+    MalformedBody,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+    VersionMismatch,
+)
+from llmops_api.features.worlds.schemas import WorldRequest, WorldResponse
+from llmops_api.paging import After, Limit, page_of
+from llmops_api.problems import problems
+from llmops_api.responses import json_response
+from llmops_api.schemas import Page
+
+router = APIRouter(
+    prefix="/v1/worlds",
+    tags=["Worlds"],
+    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+)
+
+
+@router.get("", summary="List the worlds")
+async def list_worlds(
+    principal: PrincipalDep, worlds: WorldsDep, after: After, limit: Limit = 50
+) -> Page[WorldResponse]:
+    """The worlds that this key may see, by id."""
+    if principal.world is None:
+        found = await worlds.list(after=after, limit=limit + 1)
+    else:
+        found = [await worlds.get(principal.world)]
+    return page_of(found, limit, key=lambda world: world.id, show=WorldResponse.of)
+
+
+@router.put(
+    "/{world}",
+    summary="Create or replace a world",
+    response_model=WorldResponse,
+    responses={
+        201: {"model": WorldResponse, "description": "Created"},
+        **problems(MalformedBody, TooLarge, VersionMismatch),
+    },
+)
+async def put_world(
+    _writer: WriterDep, world: WorldId, body: WorldRequest, worlds: WorldsDep, if_match: IfMatch
+) -> Response:
+    """Declare a game's namespace. Its lore and characters are left as they are."""
+    given = World(
+        id=world,
+        title=body.title,
+        description=body.description,
+        locale=body.locale,
+        dialogue=body.dialogue.model_dump(exclude_none=True),
+        gate_threshold=body.gate_threshold,
+    )
+    stored, created = await worlds.put(given, expected_version=if_match)
+    return json_response(
+        WorldResponse.of(stored), HTTPStatus.CREATED if created else HTTPStatus.OK, {"etag": f'"{stored.version}"'}
+    )
+
+
+@router.get("/{world}", summary="Read a world")
+async def get_world(_reader: ReaderDep, world: WorldDep, response: Response) -> WorldResponse:
+    """The world with its version."""
+    response.headers["etag"] = f'"{world.version}"'
+    return WorldResponse.of(world)
+
+
+@router.delete("/{world}", summary="Delete a world", status_code=204, responses=problems(VersionMismatch))
+async def delete_world(
+    _writer: WriterDep,
+    world: WorldDep,
+    worlds: WorldsDep,
+    lore: LoreDep,
+    characters: CharactersDep,
+    conversations: ConversationsDep,
+    if_match: IfMatch,
+) -> None:
+    """Remove the world with its lore, its characters and its conversations. This cannot be undone."""
+    await worlds.delete(world.id, expected_version=if_match)
+    await lore.delete_all(world.id)
+    await characters.delete_all(world.id)
+    await conversations.delete_all(world.id)

@@ -1,0 +1,69 @@
+"""The OpenAPI page: the place where everyone explores the service."""
+
+from importlib.metadata import version
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from llmops_api.problems import MEDIA_TYPE, FieldProblem, Problem
+
+DESCRIPTION = """\
+The service between game servers and language models: text, answers from lore, NPC dialogue.
+
+**Try it.** Press *Authorize* and paste a key; on a laptop the first one lies in `data/admin.key`. Every example on this
+page runs as it stands against the sample world `emberfall`.
+
+The model `scripted:demo`, which answers until another is configured, is **no language model**: it quotes the lore that
+it is given. Point the alias `default` at a real one with `LLMOPS_MODEL_ALIASES`.
+
+**Conventions.** Errors are problem documents (RFC 9457) that name the field and the fix. Lists are paged with `limit`
+and `cursor`. Records have a `version`, sent as `ETag`; a write may say `If-Match`. A `POST` that acts takes an
+`Idempotency-Key`: the same key and body give the same answer, and nothing is done twice. With `"stream": true` the answer is
+a stream of server-sent events whose last one, `done`, holds the whole answer.
+"""
+
+TAGS = [
+    {"name": "Text", "description": "Any model behind one interface: whole, streamed, or as JSON that fits a schema."},
+    {"name": "Worlds", "description": "One game's namespace each: lore, characters, conversations."},
+    {"name": "Lore", "description": "Documents in, passages and grounded answers out."},
+    {"name": "Jobs", "description": "Long work that survives a restart."},
+    {"name": "Characters", "description": "Who speaks: versioned, with what they may know."},
+    {"name": "Dialogue", "description": "A player's line in, a character's line out, always inside the deadline."},
+    {"name": "Keys", "description": "Who may call: scopes, worlds, revocation."},
+    {"name": "Health", "description": "For probes and scrapers; these need no key."},
+]
+
+
+def describe(app: FastAPI) -> None:
+    """Give the application its page."""
+    app.title = "llmops-api"
+    app.version = version("llmops-api")
+    app.swagger_ui_parameters = {"persistAuthorization": True, "displayRequestDuration": True, "tryItOutEnabled": True}
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _with_problems(
+                get_openapi(title=app.title, version=app.version, description=DESCRIPTION, tags=TAGS, routes=app.routes)
+            )
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents for changing the page
+
+
+def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """The schemas that every route's problems refer to, and the same problem wherever input can be wrong."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    template = "#/components/schemas/{model}"
+    schemas["FieldProblem"] = FieldProblem.model_json_schema(ref_template=template)
+    schemas["Problem"] = {
+        name: value for name, value in Problem.model_json_schema(ref_template=template).items() if name != "$defs"
+    }
+    for name in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(name, None)
+    for path in document["paths"].values():
+        for operation in path.values():
+            if (answer := operation["responses"].get("422")) and MEDIA_TYPE not in answer.get("content", {}):
+                answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": template.format(model="Problem")}}}
+                answer["description"] = "Problem: `bad_input`"
+    return document

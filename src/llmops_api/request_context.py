@@ -1,0 +1,62 @@
+"""What accompanies every request: its id and trace, one log line, one measurement."""
+
+import logging
+import re
+import secrets
+import time
+from contextvars import ContextVar
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from llmops_api.telemetry import HTTP_DURATION
+
+request_id: ContextVar[str] = ContextVar("request_id", default="-")
+log = logging.getLogger("llmops_api.access")
+
+REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
+TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C trace context, version 00."""
+
+
+class RequestIdFilter(logging.Filter):
+    """Gives every log record the id of the request that it belongs to."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = request_id.get()
+        return True
+
+
+class RequestContext:
+    """ASGI middleware: `x-request-id` in and out, `traceparent` honoured, log line and metric by route template."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        name = headers.get("x-request-id", "")
+        name = name if REQUEST_ID.fullmatch(name) else secrets.token_hex(8)
+        trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
+        scope["trace_id"] = trace[1] if trace else secrets.token_hex(16)
+        request_id.set(name)
+        status = 500
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message).append("x-request-id", name)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            seconds = time.perf_counter() - started
+            route = getattr(scope.get("route"), "path", "_OTHER")
+            HTTP_DURATION.labels(scope["method"], route, status).observe(seconds)
+            log.info("%s %s %d %.1f ms trace %s", scope["method"], route, status, seconds * 1000, scope["trace_id"])

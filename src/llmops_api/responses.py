@@ -1,0 +1,193 @@
+"""How a use-case's events become an answer: whole or streamed, once for each `Idempotency-Key`, ended when the client goes."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import Request
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel
+
+from llmops_api.core.idempotency import Receipt, Receipts
+from llmops_api.core.keys import Principal
+from llmops_api.problems import Problem, as_error, problem_of
+
+KEEP_ALIVE_SECONDS = 15.0
+LEASE_SECONDS = 120.0
+STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+CLIENT_CLOSED_REQUEST = 499
+"""The status that nginx logs for a client that went away; nobody reads this answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvent:
+    """One server-sent event; the last of a use-case is `done`, and its data is the whole answer."""
+
+    name: str
+    data: BaseModel
+
+
+Act = Callable[[Receipt | None], AsyncGenerator[StreamEvent, None]]
+
+
+async def respond(request: Request, principal: Principal, body: BaseModel, act: Act, *, stream: bool) -> Response:
+    """Answer with the events of `act`: as they come with `stream`, else with the last one as JSON.
+
+    `act` is given the receipt of the request's `Idempotency-Key` and may settle it together with its own writes;
+    what it leaves open is settled here. A replayed answer is the stored one, streamed as a lone `done`.
+    """
+    receipt = await begin(request, principal, fingerprint_of(body) if _key(request) else b"")
+    if receipt is not None and receipt.replay is not None:
+        return _replayed(receipt.replay, stream=stream)
+    events = _settled(act(receipt), receipt, request)
+    if stream:
+        return StreamingResponse(_encoded(events, request), media_type="text/event-stream", headers=STREAM_HEADERS)
+    return await until_disconnected(request, _whole(events))
+
+
+async def respond_once(
+    request: Request,
+    principal: Principal,
+    fingerprint: bytes,
+    act: Callable[[], Awaitable[BaseModel]],
+    *,
+    status: HTTPStatus,
+) -> Response:
+    """Answer with what `act` gives, once for each `Idempotency-Key`; `fingerprint` stands for the body."""
+    receipt = await begin(request, principal, fingerprint)
+    if receipt is None:
+        return json_response(await act(), status)
+    if receipt.replay is not None:
+        return _replayed(receipt.replay, stream=False, status=status)
+    async with released(receipt):
+        answer = await act()
+        await request.app.state.backends.state.write(receipt.settle(answer.model_dump(mode="json")))
+    return json_response(answer, status)
+
+
+def fingerprint_of(body: BaseModel) -> bytes:
+    """A digest that two requests share exactly when their bodies say the same."""
+    return hashlib.sha256(orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).digest()
+
+
+async def begin(request: Request, principal: Principal, fingerprint: bytes) -> Receipt | None:
+    """The receipt of the request's `Idempotency-Key`, None without one. Raises as `Receipts.begin`."""
+    key = _key(request)
+    if key is None:
+        return None
+    receipts: Receipts = request.app.state.receipts
+    scope = f"{principal.key_id} {request.method} {request.url.path}"
+    return await receipts.begin(scope, key, fingerprint.hex(), lease_seconds=LEASE_SECONDS)
+
+
+@asynccontextmanager
+async def released(receipt: Receipt | None) -> AsyncIterator[None]:
+    """Forget the receipt when the act fails before it is settled, so that a retry may act."""
+    try:
+        yield
+    except BaseException:
+        if receipt is not None and not receipt.settled:
+            await asyncio.shield(asyncio.ensure_future(receipt.release()))
+        raise
+
+
+def _key(request: Request) -> str | None:
+    return request.headers.get("idempotency-key")
+
+
+async def until_disconnected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
+    """Await `work`, cancelled as soon as the client has closed the connection. The body must have been read."""
+    here = asyncio.current_task()
+    assert here is not None
+    watch = asyncio.ensure_future(_cancel_when_gone(request, here))
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if not watch.done() or here.uncancel() > 0:
+            raise
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
+    finally:
+        watch.cancel()
+
+
+async def _cancel_when_gone(request: Request, task: asyncio.Task[Any]) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    task.cancel()
+
+
+async def _settled(
+    events: AsyncGenerator[StreamEvent, None], receipt: Receipt | None, request: Request
+) -> AsyncGenerator[StreamEvent, None]:
+    """The same events; the receipt is settled before `done` goes out, and released when the act failed."""
+    async with aclosing(events), released(receipt):
+        async for event in events:
+            if event.name == "done" and receipt is not None and not receipt.settled:
+                await request.app.state.backends.state.write(receipt.settle(event.data.model_dump(mode="json")))
+            yield event
+
+
+async def _whole(events: AsyncGenerator[StreamEvent, None]) -> Response:
+    async with aclosing(events):
+        async for event in events:
+            if event.name == "done":
+                return json_response(event.data)
+    raise AssertionError("a use-case ended without its last event")
+
+
+def json_response(
+    data: BaseModel, status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> Response:
+    """A model as JSON, serialised once."""
+    return Response(data.model_dump_json(), status, headers, media_type="application/json")
+
+
+def _replayed(answer: Mapping[str, Any], *, stream: bool, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    headers = {"idempotent-replayed": "true"}
+    body = orjson.dumps(dict(answer))
+    if stream:
+        return Response(_event(1, "done", body), headers=headers | STREAM_HEADERS, media_type="text/event-stream")
+    return Response(body, status, headers, media_type="application/json")
+
+
+def _event(number: int, name: str, data: bytes) -> bytes:
+    return b"id: %d\nevent: %s\ndata: %s\n\n" % (number, name.encode(), data)
+
+
+async def _encoded(events: AsyncGenerator[StreamEvent, None], request: Request) -> AsyncIterator[bytes]:
+    """Numbered events, a comment whenever nothing happened for a while, and the problem as the last one on failure."""
+    number = 0
+    async with aclosing(_kept_alive(events)) as beats:
+        try:
+            async for event in beats:
+                if event is None:
+                    yield b": keep-alive\n\n"
+                    continue
+                number += 1
+                yield _event(number, event.name, event.data.model_dump_json().encode())
+        except Exception as error:  # noqa: BLE001 - the status line is sent: every failure must become an event
+            problem: Problem = problem_of(as_error(error), request)
+            yield _event(number + 1, "error", problem.model_dump_json(exclude_none=True).encode())
+
+
+async def _kept_alive(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerator[StreamEvent | None, None]:
+    """The events, with None for every stretch of silence."""
+    async with aclosing(events):
+        while True:
+            following = asyncio.ensure_future(anext(events, None))
+            try:
+                while not (await asyncio.wait({following}, timeout=KEEP_ALIVE_SECONDS))[0]:
+                    yield None
+            finally:
+                if not following.done():
+                    following.cancel()
+                    await asyncio.wait({following})
+            event = following.result()
+            if event is None:
+                return
+            yield event
