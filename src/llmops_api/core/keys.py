@@ -1,0 +1,223 @@
+"""API keys: who is calling, what they may do, and in which world.
+
+A token is `llmops_<key id without its prefix>_<secret>`, the secret 64 hex digits. Only the secret's SHA-256 is kept:
+it is random, so that nothing slower is needed.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied
+from llmops_api.ports.state import Change, Put, Record, StateStore
+
+KEY = "key"
+CACHED_FOR = timedelta(seconds=2)
+"""How long a replica may go on honouring a key that was revoked on another."""
+CACHED_AT_MOST = 4096
+_TOKEN = re.compile(r"llmops_([0-9A-Za-z_-]{1,128})_([0-9a-f]{64})")
+
+
+class Scope(StrEnum):
+    """What a key may do; `admin` may do all of it."""
+
+    GAME = "game"
+    WRITER = "writer"
+    MODERATOR = "moderator"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling. `world` None: every world."""
+
+    key_id: str
+    scopes: frozenset[Scope]
+    world: str | None = None
+
+    def require(self, scope: Scope) -> None:
+        """Raise `PermissionDenied` unless the key has this scope."""
+        self.require_any(scope)
+
+    def require_any(self, *scopes: Scope) -> None:
+        """Raise `PermissionDenied` unless the key has one of these scopes."""
+        if self.scopes.isdisjoint((*scopes, Scope.ADMIN)):
+            raise PermissionDenied(f"This needs a key with the scope {' or '.join(scopes)}.")
+
+    def may_see(self, world: str) -> bool:
+        return self.world is None or self.world == world
+
+
+ADMIN = Principal("configured_admin", frozenset({Scope.ADMIN}))
+"""Whoever holds the admin key of the settings; no key that we make has this id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key as it may be shown: without its secret."""
+
+    key_id: str
+    name: str
+    scopes: frozenset[Scope]
+    world: str | None
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_good(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """A key as it is kept."""
+
+    key: Key
+    digest: str
+
+    @classmethod
+    def of(cls, record: Record) -> "_Stored":
+        value = record.value
+        moments = {name: _parsed(value[name]) for name in ("expires_at", "revoked_at")}
+        created_at = datetime.fromisoformat(value["created_at"])
+        scopes = frozenset(map(Scope, value["scopes"]))
+        key = Key(record.key, value["name"], scopes, value["world"], created_at, **moments)
+        return cls(key, value["secret_sha256"])
+
+    def put(self, expected_version: int) -> Put:
+        key = self.key
+        value = {
+            "name": key.name,
+            "scopes": sorted(key.scopes),
+            "world": key.world,
+            "created_at": key.created_at.isoformat(),
+            "expires_at": key.expires_at and key.expires_at.isoformat(),
+            "revoked_at": key.revoked_at and key.revoked_at.isoformat(),
+            "secret_sha256": self.digest,
+        }
+        return Put(KEY, key.key_id, value, expected_version)
+
+
+def _parsed(moment: str | None) -> datetime | None:
+    return None if moment is None else datetime.fromisoformat(moment)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A token that was good, and from when until when it need not be looked up again."""
+
+    principal: Principal
+    since: datetime
+    until: datetime
+
+
+class Keys:
+    """The keys of this service. `now` is in UTC; `new_id("key")` gives a fresh id; `admin_key` is that of the settings."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        now: Callable[[], datetime],
+        new_id: Callable[[str], str],
+        admin_key: str | None = None,
+    ) -> None:
+        self._state = state
+        self._now = now
+        self._new_id = new_id
+        self._admin = None if admin_key is None else _digest(admin_key)
+        self._seen: dict[bytes, _Seen] = {}
+
+    async def create(  # noqa: PLR0913 - what a key is made of; callers name all but the first two
+        self,
+        name: str,
+        scopes: Iterable[Scope],
+        *,
+        world: str | None = None,
+        expires_at: datetime | None = None,
+        secret: str | None = None,
+        also: Callable[[Key], Change] | None = None,
+    ) -> tuple[Key, str]:
+        """A new key and its token, which nobody can read again.
+
+        `secret` is 64 hex digits, random unless given (`derive_secret`). `also` makes a change that is written
+        together with the key, such as the settled receipt of the request that asked for it.
+        """
+        secret = secret or secrets.token_hex(32)
+        key = Key(self._new_id("key"), name, frozenset(scopes), world, self._now(), expires_at)
+        await self._state.write(_Stored(key, _digest(secret).hex()).put(0), *([also(key)] if also else []))
+        return key, token_of(key.key_id, secret)
+
+    async def list(self, *, after: str = "", limit: int = 100) -> list[Key]:
+        """Keys by id, those past the id `after`; the revoked and the expired ones too."""
+        return [_Stored.of(record).key for record in await self._state.list(KEY, after=after, limit=limit)]
+
+    async def revoke(self, key_id: str) -> Key:
+        """End a key, on every replica within `CACHED_FOR`. Raises `NotFound`; revoking twice is revoking once."""
+        record = await self._state.get(KEY, key_id)
+        if record is None:
+            raise NotFound("There is no such key.")
+        stored = _Stored.of(record)
+        if stored.key.revoked_at is None:
+            stored = replace(stored, key=replace(stored.key, revoked_at=self._now()))
+            await self._state.write(stored.put(record.version))
+        self._seen.clear()
+        return stored.key
+
+    async def authenticate(self, token: str) -> Principal:
+        """Who this token speaks for; `AuthenticationError`, with one message for every reason, when for nobody."""
+        digest = _digest(token)
+        if self._admin is not None and hmac.compare_digest(digest, self._admin):
+            return ADMIN
+        now = self._now()
+        seen = self._seen.get(digest)
+        # `since`: should the clock be set back, an entry must not live on until that hour comes again.
+        if seen is None or not seen.since <= now < seen.until:
+            seen = await self._look_up(token, now)
+            self._remember(digest, seen)
+        return seen.principal
+
+    async def _look_up(self, token: str, now: datetime) -> _Seen:
+        match = _TOKEN.fullmatch(token)
+        record = await self._state.get(KEY, f"key_{match[1]}") if match else None
+        if match is None or record is None:
+            raise _refusal()
+        stored = _Stored.of(record)
+        if not hmac.compare_digest(_digest(match[2]).hex(), stored.digest) or not stored.key.is_good(now):
+            raise _refusal()
+        key = stored.key
+        until = now + CACHED_FOR if key.expires_at is None else min(now + CACHED_FOR, key.expires_at)
+        return _Seen(Principal(key.key_id, key.scopes, key.world), now, until)
+
+    def _remember(self, digest: bytes, seen: _Seen) -> None:
+        """Keep good tokens alone, and a bounded number of them: whoever guesses wrong takes up no memory."""
+        self._seen.pop(digest, None)
+        if len(self._seen) >= CACHED_AT_MOST:
+            del self._seen[next(iter(self._seen))]
+        self._seen[digest] = seen
+
+
+def token_of(key_id: str, secret: str) -> str:
+    """What the holder of a key sends."""
+    return f"llmops_{key_id.removeprefix('key_')}_{secret}"
+
+
+def derive_secret(token: str, idempotency_key: str, body_fingerprint: str) -> str:
+    """The secret of a key that is created under an `Idempotency-Key`: 64 hex digits, HMAC-SHA256 by the caller's token.
+
+    A retry derives it again, so that it answers the same token although the secret is stored nowhere.
+    """
+    message = f"{len(idempotency_key)}:{idempotency_key}{body_fingerprint}"
+    return hmac.new(token.encode(), message.encode(), hashlib.sha256).hexdigest()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
+
+
+def _refusal() -> AuthenticationError:
+    return AuthenticationError("The key is wrong, expired or revoked.")
