@@ -20,6 +20,8 @@ QUEUES = 256
 LOCK_SPACE = 0x6C6C6D
 """Sets our advisory locks apart from those of others in the same PostgreSQL database (`llm` in ASCII)."""
 
+_LOCK = sa.text("SELECT pg_advisory_xact_lock(:space, queue) FROM unnest(CAST(:queues AS integer[])) AS queue")
+
 OUR_MISTAKES = (exc.ProgrammingError, exc.DataError, exc.IntegrityError, exc.NotSupportedError)
 
 
@@ -67,7 +69,7 @@ def _prepare(connection: Any, _: Any) -> None:
     cursor.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
     cursor.execute("PRAGMA journal_mode = WAL")
     # NORMAL would outlive the process too, but not the machine: a power cut could take back the last seconds of
-    # acknowledged writes. FULL syncs once more per commit.
+    # acknowledged writes. FULL syncs every commit, for some 0.15 ms where that was measured.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
 
@@ -86,9 +88,6 @@ def queue_for(connection: sa.Connection, names: Iterable[str]) -> None:
     if connection.dialect.name == "postgresql":
         queues = sorted({crc32(name.encode()) % QUEUES for name in names})
         connection.execute(_LOCK, {"space": LOCK_SPACE, "queues": queues})
-
-
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(:space, queue) FROM unnest(CAST(:queues AS integer[])) AS queue")
 
 
 @contextmanager
