@@ -87,11 +87,11 @@ async def begin(request: Request, principal: Principal, fingerprint: bytes) -> R
 
 @asynccontextmanager
 async def released(receipt: Receipt | None) -> AsyncIterator[None]:
-    """Forget the receipt when the act fails before it is settled, so that a retry may act."""
+    """Forget the receipt when the act fails, so that a retry may act; after an act that was written this is void."""
     try:
         yield
     except BaseException:
-        if receipt is not None and not receipt.settled:
+        if receipt is not None:
             await asyncio.shield(asyncio.ensure_future(receipt.release()))
         raise
 

@@ -1,0 +1,71 @@
+"""What every test may use: the service in this process on a fresh folder, and a network that ends at loopback."""
+
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+
+from llmops_api.app import create_app
+from llmops_api.settings import Settings
+
+pytest_plugins = ["tests.upstreams.fixtures"]
+
+ADMIN_KEY = "test-admin-key-0123"
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def closed_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that would leave this machine fails."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(LOOPBACK):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings come from the test alone: not from the machine, not from a `.env` beside us."""
+    for name in [name for name in os.environ if name.startswith("LLMOPS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path / "data", admin_key=ADMIN_KEY, seed=False, embedder="none")
+
+
+@pytest.fixture
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The service, started."""
+    app = create_app(settings)
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with the admin key."""
+    transport = httpx2.ASGITransport(app)
+    headers = {"authorization": f"Bearer {ADMIN_KEY}"}
+    async with httpx2.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def lore_folder() -> Path:
+    """The real lore: bodies of documents with questions, under their own licences, so never part of this repository."""
+    folder = Path(os.environ.get("LLMOPS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not (folder / "srd5e" / "corpus.jsonl").is_file():
+        pytest.skip(f"needs real lore in {folder}; LLMOPS_TEST_DATA names another folder")
+    return folder

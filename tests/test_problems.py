@@ -1,0 +1,85 @@
+"""Errors as callers meet them."""
+
+from httpx2 import AsyncClient
+
+
+async def test_a_request_without_a_key_is_told_how_to_send_one(client: AsyncClient) -> None:
+    """No key: 401, a problem document, and the scheme to use."""
+    answer = await client.get("/v1/worlds", headers={"authorization": ""})
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "unauthenticated"
+
+
+async def test_a_wrong_field_is_named_with_its_fix(client: AsyncClient) -> None:
+    """A misspelt field is named by its JSON pointer, and its value is not repeated."""
+    answer = await client.put("/v1/worlds/w", json={"title": "W", "locael": "private words"})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [
+        {
+            "field": "/locael",
+            "message": "Extra inputs are not permitted",
+            "hint": "Remove it, or look for a misspelt name.",
+        }
+    ]
+    assert "private words" not in answer.text
+
+
+async def test_a_body_that_is_not_json_is_a_bad_request(client: AsyncClient) -> None:
+    """Broken JSON says where it broke."""
+    answer = await client.put("/v1/worlds/w", content=b'{"title": ', headers={"content-type": "application/json"})
+
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "malformed_body"
+
+
+async def test_a_body_nested_too_deeply_is_a_bad_request(client: AsyncClient) -> None:
+    """A hundred thousand brackets are refused, not a crash."""
+    deep = b"[" * 100_000 + b"]" * 100_000
+    answer = await client.put("/v1/worlds/w", content=deep, headers={"content-type": "application/json"})
+
+    assert answer.status_code == 400
+
+
+async def test_half_a_surrogate_pair_is_refused(client: AsyncClient) -> None:
+    """Text that no store can keep is bad input with its field."""
+    content = b'{"title": "\\ud800"}'
+    answer = await client.put("/v1/worlds/w", content=content, headers={"content-type": "application/json"})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "/title"
+
+
+async def test_an_unknown_path_is_a_problem_document(client: AsyncClient) -> None:
+    """Even where there is no route."""
+    answer = await client.get("/v1/nothing")
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_the_trace_and_the_request_id_go_through(client: AsyncClient) -> None:
+    """A caller finds its own ids in the answer."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    headers = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "x-request-id": "match-7"}
+    answer = await client.get("/v1/worlds/none", headers=headers)
+
+    assert answer.headers["x-request-id"] == "match-7"
+    assert answer.json()["trace_id"] == trace
+
+
+async def test_another_worlds_things_cannot_be_probed(client: AsyncClient) -> None:
+    """A key that is bound to one world gets the same 404 for a world that exists and one that does not."""
+    await client.put("/v1/worlds/ours", json={"title": "Ours"})
+    await client.put("/v1/worlds/theirs", json={"title": "Theirs"})
+    made = await client.post("/v1/keys", json={"name": "ours", "scopes": ["writer"], "world": "ours"})
+    bound = {"authorization": f"Bearer {made.json()['key']}"}
+
+    seen = [await client.get(f"/v1/worlds/{world}", headers=bound) for world in ("ours", "theirs", "none")]
+
+    assert [answer.status_code for answer in seen] == [200, 404, 404]
+    assert seen[1].json()["detail"] == seen[2].json()["detail"]
+    assert [item["world"] for item in (await client.get("/v1/worlds", headers=bound)).json()["items"]] == ["ours"]
