@@ -109,11 +109,11 @@ _GREETING = re.compile(
 )
 
 
-def asks_in(language: str, folded: str, terms: tuple[str, ...], own: frozenset[str]) -> bool:
-    """Whether folded text in this language asks about the world; `terms` are its content, `own` the character's words."""
+def asks_in(language: str, folded: str, terms: tuple[str, ...]) -> bool:
+    """Whether folded text in this language asks about the world; `terms` are its content."""
     rest = _GREETING.sub(" ", folded).strip(" ,.!¡¿")
     known = _LANGUAGES.get(language)
-    if not terms or own.issuperset(terms) or not re.search(r"\w", rest):
+    if not terms or not re.search(r"\w", rest):
         return False
     marked = re.search(r"[?؟;]\s*$|[?؟]", rest) is not None
     if known is None:

@@ -5,6 +5,7 @@ A question of fact asks or requests something whose subject is neither of the tw
 """
 
 import re
+from dataclasses import dataclass
 
 from llmops_api.core.foreign_questions import asks_in
 from llmops_api.core.terms import analyse, content_terms, fold, language_of
@@ -98,17 +99,35 @@ _SMALL_TALK = frozenset(
 
 
 def asks_for_fact(text: str, locale: str, persona: str) -> bool:
-    """Whether the player asks about the world; `persona` is the character's own name and description.
+    """Whether the player asks about the world; `persona` is the character's name and, on further lines, who it is.
 
     English is known thoroughly; in other languages a question counts by its mark or its question word, unless it is a
     greeting or addressed to the character.
     """
     text = text[:_LONGEST]
-    own = frozenset(analyse(persona, locale)) | frozenset(analyse(persona, "en"))
+    own = _Persona.of(persona, locale)
     if any(_is_fact(clause, original, own) for clause, original in _clauses(text)):
         return True
     language = language_of(locale)
-    return language != "en" and asks_in(language, fold(text), content_terms(text, locale), own)
+    terms = content_terms(text, locale)
+    return language != "en" and not own.is_asked(terms) and asks_in(language, fold(text), terms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Persona:
+    """The words of a character's name and those of its whole description."""
+
+    name: frozenset[str]
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, persona: str, locale: str) -> "_Persona":
+        name = persona.partition("\n")[0]
+        return cls(frozenset(content_terms(name, locale)), frozenset(analyse(persona, locale)))
+
+    def is_asked(self, terms: tuple[str, ...]) -> bool:
+        """A question that names the character, and nothing that its description does not speak of."""
+        return self.words.issuperset(terms) and not self.name.isdisjoint(terms)
 
 
 def _clauses(text: str) -> list[tuple[str, str]]:
@@ -128,7 +147,7 @@ def _bare(clause: str) -> str:
     return _LEAD.sub("", folded)
 
 
-def _is_fact(clause: str, original: str, own: frozenset[str]) -> bool:
+def _is_fact(clause: str, original: str, own: _Persona) -> bool:
     rest = _REQUEST.sub("", clause, count=1)
     if rest != clause:
         rest = _OPINION.sub("", rest)
@@ -145,7 +164,7 @@ def _is_fact(clause: str, original: str, own: frozenset[str]) -> bool:
     return bool(named) and _about_the_world(_TAG.sub("?", clause), own, least=2)
 
 
-def _about_the_world(clause: str, own: frozenset[str], *, least: int = 1) -> bool:
+def _about_the_world(clause: str, own: _Persona, *, least: int = 1) -> bool:
     """Neither about the two of us nor without a subject of its own."""
     generic = _GENERIC.match(clause) and not _PERSONAL_HOW.search(clause)
     rest = _SUBJECT.sub("", clause, count=1) if generic else clause
@@ -153,4 +172,4 @@ def _about_the_world(clause: str, own: frozenset[str], *, least: int = 1) -> boo
         return False
     terms = content_terms(clause, "en")
     said = [term for term in terms if term not in _SMALL_TALK]
-    return len(said) >= least and not own.issuperset(terms)
+    return len(said) >= least and not own.is_asked(terms)
