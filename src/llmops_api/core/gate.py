@@ -99,7 +99,7 @@ def judge(
     shares = term_weights(result)
     absent = {term for term in shares if not result.document_frequency[term]}
     cosine = max((hit.cosine for hit in result.vector), default=None)
-    passage = max((each.passage for each in ranked[:_CONSIDERED]), default=0.0) if shares else _NO_WORDS
+    passage = max((each.evidence.passage for each in ranked[:_CONSIDERED]), default=0.0) if shares else _NO_WORDS
     unknown = sum(shares[term] for term in absent)
     unknown_name = not absent.isdisjoint(_names(question, locale))
     weights = _KEYWORD if cosine is None else _HYBRID

@@ -6,16 +6,14 @@ Without vectors, or without terms, the sum lacks that side. `docs/decisions/0003
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
 from math import log
 
 from llmops_api.core.terms import analyse, content_terms
 from llmops_api.ports.lore_index import LoreEntry, SearchResult
-
-_NEARNESS, _PASSAGE, _FREQUENCY, _TITLE = 1.0, 1.2, 1.5, 1.7
-"""The weights of the four shares."""
 
 _PASSAGE_TERMS = 40
 """A few sentences: words of the question that stand further apart do not belong together."""
@@ -30,11 +28,38 @@ _K1, _B = 1.2, 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """A document, and why it stands where it does. Ranks start at 1, None where that side did not find it.
+class Evidence:
+    """What speaks for a document, each 0 to 1, words weighed by their rarity.
 
-    `chunk` is the number of its best chunk. `passage` is the share of the question's weight, by the rarity of its
-    words, that a few sentences of it hold.
+    `nearness` places its cosine between the last of the list and the first. `passage` is the share of the question that
+    a few sentences of it hold, `frequency` BM25 without the index's bonus for titles, `title` how far the question names
+    its title.
+    """
+
+    nearness: float = 0.0
+    passage: float = 0.0
+    frequency: float = 0.0
+    title: float = 0.0
+
+    def weighed(self, weights: "Evidence") -> float:
+        """The weighted sum."""
+        return (
+            weights.nearness * self.nearness
+            + weights.passage * self.passage
+            + weights.frequency * self.frequency
+            + weights.title * self.title
+        )
+
+
+WEIGHTS = Evidence(nearness=1.0, passage=1.2, frequency=1.5, title=1.7)
+"""Rounded from a fit on three worlds (`bench/retrieval_quality.py --fit`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A document, and why it stands where it does. `chunk` is the number of its best chunk.
+
+    Ranks start at 1, None where that side did not find it. `fused` is the weighted sum of the evidence.
     """
 
     document_id: str
@@ -43,30 +68,14 @@ class Ranked:
     keyword_rank: int | None
     vector_rank: int | None
     cosine: float | None
-    passage: float
+    evidence: Evidence
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """What the words of the question say for one document; each 0 to 1."""
-
-    passage: float = 0.0
-    frequency: float = 0.0
-    title: float = 0.0
-
-
-def rank(question: str, locale: str, result: SearchResult) -> list[Ranked]:  # noqa: ARG001 - the index has its terms
+def rank(question: str, locale: str, result: SearchResult) -> list[Ranked]:  # noqa: ARG001 - the result has its terms
     """Everything that either side found, best first."""
     weights = term_weights(result)
-    words = _words(result, weights, locale)
-    nearness = _nearness(result)
-    fused = {
-        each: _NEARNESS * nearness.get(each, 0.0)
-        + _PASSAGE * said.passage
-        + _FREQUENCY * said.frequency
-        + _TITLE * said.title
-        for each, said in words.items()
-    }
+    evidence = _evidence(result, weights, locale)
+    fused = {each: found.weighed(WEIGHTS) for each, found in evidence.items()}
     keyword_ranks = {hit.document_id: position for position, hit in enumerate(result.keyword, 1)}
     vector_ranks = {hit.document_id: position for position, hit in enumerate(result.vector, 1)}
     hits = {hit.document_id: hit for hit in result.vector}
@@ -82,7 +91,7 @@ def rank(question: str, locale: str, result: SearchResult) -> list[Ranked]:  # n
                 keyword_rank=keyword_ranks.get(each),
                 vector_rank=vector_ranks.get(each),
                 cosine=hit.cosine if hit else None,
-                passage=words[each].passage,
+                evidence=evidence[each],
             )
         )
     return ranked
@@ -105,28 +114,31 @@ def _nearness(result: SearchResult) -> dict[str, float]:
     return {hit.document_id: 1 - (first - hit.cosine) / spread for hit in result.vector}
 
 
-def _words(result: SearchResult, weights: Mapping[str, float], locale: str) -> dict[str, _Words]:
-    found = [hit.document_id for hit in result.keyword] + [hit.document_id for hit in result.vector]
-    entries = {each: result.entries[each] for each in found}
+def _evidence(result: SearchResult, weights: Mapping[str, float], locale: str) -> dict[str, Evidence]:
+    nearness = _nearness(result)
+    entries = {hit.document_id: result.entries[hit.document_id] for hit in result.keyword} | {
+        hit.document_id: result.entries[hit.document_id] for hit in result.vector
+    }
     if not weights:
-        return dict.fromkeys(entries, _Words())
-    mean = sum(len(entry.text_terms) for entry in entries.values()) / len(entries) if entries else 1.0
-    return {
-        each: _Words(
-            passage=_passage(entry, weights),
-            frequency=_frequency(entry, weights, mean),
+        return {each: Evidence(nearness=nearness.get(each, 0.0)) for each in entries}
+    mean_length = sum(len(entry.text_terms) for entry in entries.values()) / max(len(entries), 1)
+    found: dict[str, Evidence] = {}
+    for each, entry in entries.items():
+        places = [(i, term) for i, term in enumerate(entry.text_terms) if term in weights]
+        length = len(entry.text_terms) / mean_length if mean_length else 1.0
+        found[each] = Evidence(
+            nearness=nearness.get(each, 0.0),
+            passage=_passage(places, weights.keys() & set(entry.title_terms), weights),
+            frequency=_frequency(places, length, weights),
             title=_title(entry, weights, locale),
         )
-        for each, entry in entries.items()
-    }
+    return found
 
 
-def _passage(entry: LoreEntry, weights: Mapping[str, float]) -> float:
-    """The weight of the terms in the best window of the text, the title taken as said before each."""
-    titled = weights.keys() & set(entry.title_terms)
-    places = [(i, term) for i, term in enumerate(entry.text_terms) if term in weights and term not in titled]
-    inside: Counter[str] = Counter()
-    held = best = 0.0
+def _passage(places: Sequence[tuple[int, str]], titled: AbstractSet[str], weights: Mapping[str, float]) -> float:
+    """The weight of the terms in the best window of the text, those of the title taken as said in each."""
+    inside: Counter[str] = Counter(titled)
+    held = best = sum(weights[term] for term in titled)
     first = 0
     for place, term in places:
         held += 0 if inside[term] else weights[term]
@@ -137,14 +149,14 @@ def _passage(entry: LoreEntry, weights: Mapping[str, float]) -> float:
             held -= 0 if inside[left] else weights[left]
             first += 1
         best = max(best, held)
-    return sum(weights[term] for term in titled) + best
+    return min(best, 1.0)
 
 
-def _frequency(entry: LoreEntry, weights: Mapping[str, float], mean_length: float) -> float:
-    """BM25 over the whole text, without the bonus that the index gives to titles."""
-    counts = Counter(term for term in entry.text_terms if term in weights)
-    length = _K1 * (1 - _B + _B * len(entry.text_terms) / mean_length) if mean_length else _K1
-    return sum(weights[term] * count / (count + length) for term, count in counts.items())
+def _frequency(places: Sequence[tuple[int, str]], length: float, weights: Mapping[str, float]) -> float:
+    """BM25's saturation over the whole text, whose `length` is in mean lengths."""
+    norm = _K1 * (1 - _B + _B * length)
+    counts = Counter(term for _, term in places)
+    return sum(weights[term] * count / (count + norm) for term, count in counts.items())
 
 
 def _title(entry: LoreEntry, weights: Mapping[str, float], locale: str) -> float:
@@ -152,7 +164,7 @@ def _title(entry: LoreEntry, weights: Mapping[str, float], locale: str) -> float
 
     "Red Dragon" is named by "how old is the red dragon", "Red Dragon Mask" hardly, "Dragon" in part.
     """
-    title = _title_words(entry.title, locale)
+    title = _title_words(entry.title, entry.locale or locale)
     named = title & weights.keys()
     return sum(weights[term] for term in named) * (len(named) / len(title)) ** 2 if title else 0.0
 
