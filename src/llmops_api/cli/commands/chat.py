@@ -1,0 +1,101 @@
+"""`llmops-api chat`."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+
+from llmops_api.cli.client import Service, path
+from llmops_api.cli.events import Event
+from llmops_api.cli.failures import Refused
+from llmops_api.cli.options import Json, Key, Locale, Model, Url, World
+from llmops_api.cli.output import emit, note, say
+from llmops_api.cli.reach import reach
+from llmops_api.cli.speech import speak
+
+command = typer.Typer()
+
+
+@command.command(epilog="Example: echo 'When does the gate close?' | llmops-api chat guard --world emberfall")
+def chat(
+    character: str,
+    *,
+    world: World,
+    player: Annotated[str, typer.Option(help="Who is talking (player_id).")] = "tester",
+    save: Annotated[str | None, typer.Option(help="The playthrough (save_id).")] = None,
+    locale: Locale = None,
+    model: Model = None,
+    url: Url = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Talk to a character.
+
+    Reads a line at a time. /new begins another conversation, /quit or Ctrl-D leaves; Ctrl-C cuts the character short.
+    With --json every event of the stream is a line.
+    """
+    body = {"player_id": player, "save_id": save, "locale": locale, "model": model}
+    with reach(url, key) as service:
+        _converse(service, path("worlds", world, "characters", character, "dialogue"), body, as_json=as_json)
+
+
+def _converse(service: Service, target: str, body: dict[str, Any], *, as_json: bool) -> None:
+    given = {name: value for name, value in body.items() if value is not None}
+    conversation: dict[str, str] = {}
+    for line in _lines():
+        if line == "/quit":
+            return
+        if line == "/new":
+            conversation = {}
+            note("A new conversation.")
+            continue
+        conversation |= _turn(service, target, {**given, **conversation, "text": line}, as_json=as_json)
+
+
+def _turn(service: Service, target: str, body: dict[str, Any], *, as_json: bool) -> dict[str, str]:
+    """One exchange; what the next one needs to join the same conversation."""
+    try:
+        with closing(service.events(target, body)) as events:
+            answer = _printed(events) if as_json else speak(events, "text")
+    except KeyboardInterrupt:
+        say("")
+    except Refused as refused:
+        if not sys.stdin.isatty():
+            raise
+        note(f"error: {refused}")
+    else:
+        if not as_json:
+            _footnotes(answer)
+        return {"conversation_id": answer["conversation_id"]}
+    return {}
+
+
+def _printed(events: Iterable[Event]) -> dict[str, Any]:
+    """Print every event as JSON, and give back the data of the last."""
+    answer: dict[str, Any] = {}
+    for event in events:
+        emit({"event": event.name, "data": event.data})
+        answer = event.data
+    return answer
+
+
+def _footnotes(answer: dict[str, Any]) -> None:
+    sources = ", ".join(f"{each['title']} ({each['document_id']})" for each in answer["citations"])
+    if sources:
+        say(f"  from {sources}", style="dim")
+    if answer["reason"]:
+        say(f"  {answer['spoken_by']}: {answer['reason']}", style="dim")
+
+
+def _lines() -> Iterator[str]:
+    """What the player says: from the prompt on a terminal, else the lines of standard input; never an empty line."""
+    asked = sys.stdin.isatty()
+    while True:
+        try:
+            line = input("> " if asked else "").strip()
+        except EOFError:
+            return
+        if line:
+            yield line

@@ -1,0 +1,68 @@
+"""Which service a command talks to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from llmops_api.cli.announcement import find
+from llmops_api.cli.client import Service, connect
+from llmops_api.cli.failures import WrongUse
+from llmops_api.cli.output import err
+from llmops_api.cli.server import log_to_stderr, running
+from llmops_api.settings import Settings
+
+ADMIN_KEY_FILE = "admin.key"
+"""Where, in its data folder, a service without `LLMOPS_ADMIN_KEY` leaves the admin key of its first start."""
+
+
+@contextmanager
+def reach(url: str | None, key: str | None) -> Iterator[Service]:
+    """The service at `url`; else the one that runs on the local data folder; else one that lives as long as the command."""
+    if url:
+        with connect(url, key) as service:
+            yield service
+        return
+    settings = local_settings()
+    found = find(settings.data_dir)
+    address = _own(settings) if found is None else nullcontext((found, key or admin_key(settings)))
+    with address as (where, secret), connect(where, secret) as service:
+        yield service
+
+
+@contextmanager
+def _own(settings: Settings) -> Iterator[tuple[str, str]]:
+    log_to_stderr("WARNING")
+    status = err().status(f"Opening {settings.data_dir} ...")
+    status.start()
+    try:
+        with running(settings) as address:
+            status.stop()
+            yield address
+    finally:
+        status.stop()
+
+
+def admin_key(settings: Settings) -> str | None:
+    """The key of the service on the local data folder; None when it cannot be read."""
+    if settings.admin_key is not None:
+        return settings.admin_key.get_secret_value()
+    try:
+        return (settings.data_dir / ADMIN_KEY_FILE).read_text().strip()
+    except OSError:
+        return None
+
+
+def local_settings(**given: Any) -> Settings:
+    """The settings of this machine, with what was given on the command line. Raises `WrongUse`, naming each fault."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        faults = "".join(
+            f"\n  LLMOPS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()
+        )
+        raise WrongUse(f"the settings are wrong.{faults}") from error
+    except SettingsError as error:
+        raise WrongUse(f"the settings are wrong.\n  {error}") from error
