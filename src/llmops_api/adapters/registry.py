@@ -37,6 +37,8 @@ def _module(technology: str) -> ModuleType:
     except KeyError as error:
         raise LookupError(f"there is no adapter '{technology}'; there are: {', '.join(TECHNOLOGIES)}") from error
     except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("llmops_api"):
+            raise
         raise ImportError(
             f"adapter '{technology}' needs the package '{error.name}': install llmops-api[{technology}]"
         ) from error

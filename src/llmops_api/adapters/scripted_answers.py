@@ -1,0 +1,109 @@
+"""What the scripted stand-in says: a quote from the lore of its prompt, in the manner of the prompt's character.
+
+It reads the marks of our own prompts: `<lore>` with `<document title="...">`, `<character name="...">` with
+`<greeting>` and `<example_dialogue>`, `<question>`, `<player_line>`. What stands inside them is escaped, so that data
+cannot pass for a mark.
+"""
+
+import html
+import math
+import re
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from llmops_api.core.terms import analyse, content_terms
+from llmops_api.ports.chat import Message, Role
+
+STAND_IN = "This is the scripted stand-in, no language model."
+_LOCALE = "en"
+_LONGEST_OPENING = 60
+_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
+_STAGE_DIRECTION = re.compile(r"\*[^*\n]*\*")
+
+
+def answer(messages: Sequence[Message]) -> str:
+    """The same for the same messages, always."""
+    said = next((message.text for message in reversed(messages) if message.role is Role.USER), "")
+    prompt = "\n".join([*(message.text for message in messages if message.role is Role.SYSTEM), said])
+    documents = [document for lore in _elements(prompt, "lore") for document in _elements(lore.inner, "document")]
+    question = _question(said)
+    quote = _quote(question, documents)
+    characters = _elements(prompt, "character")
+    if characters:
+        return _in_character(characters[0], quote, seed=zlib.crc32(question.encode()) + len(messages))
+    if documents:
+        return f"{STAND_IN} The lore says: {quote or _sentences(documents[0].text)[0]}"
+    return f"{STAND_IN} It was given {len(prompt.split())} words and no lore to quote."
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    attributes: str
+    inner: str
+
+    @property
+    def text(self) -> str:
+        return html.unescape(self.inner).strip()
+
+    def attribute(self, name: str) -> str:
+        return html.unescape(self.attributes.partition(f'{name}="')[2].partition('"')[0])
+
+
+def _elements(text: str, name: str) -> list[_Element]:
+    """Each `<name ...>inner</name>`, none inside another; a scan that stays linear on text that never closes them."""
+    *closed, _ = text.split(f"</{name}>")
+    heads = (piece.partition(f"<{name}")[2].partition(">") for piece in closed)
+    return [_Element(attributes, inner) for attributes, closes, inner in heads if closes]
+
+
+def _question(said: str) -> str:
+    """The last user message without the lore and the facts that came with it."""
+    marked = [*_elements(said, "question"), *_elements(said, "player_line")]
+    return marked[-1].text if marked else said.rpartition("</lore>")[2].strip()
+
+
+def _sentences(text: str) -> list[str]:
+    return [sentence for piece in _SENTENCE_END.split(text) if (sentence := piece.strip())] or [text]
+
+
+def _quote(question: str, documents: Sequence[_Element]) -> str:
+    """The sentence that shares most with the question, rare words and the document's title counting for more."""
+    wanted = set(content_terms(question, _LOCALE))
+    sentences = [(document, sentence) for document in documents for sentence in _sentences(document.text)]
+    shared = [wanted & set(analyse(sentence, _LOCALE)) for _, sentence in sentences]
+    titles = {document: wanted & set(analyse(document.attribute("title"), _LOCALE)) for document in documents}
+    frequency = Counter(term for terms in shared for term in terms)
+
+    def weight(terms: set[str]) -> float:
+        return sum(math.log(1 + len(sentences) / (1 + frequency[term])) for term in terms)
+
+    scores = [
+        weight(terms) + weight(titles[document]) / 2 for (document, _), terms in zip(sentences, shared, strict=True)
+    ]
+    best = max(range(len(scores)), key=scores.__getitem__, default=None)
+    return sentences[best][1] if best is not None and scores[best] else ""
+
+
+def _in_character(character: _Element, quote: str, seed: int) -> str:
+    """A short opening of the character's own and the quote; without one, a whole line of the character's own."""
+    lines = _own_lines(character) or ["Well met."]
+    if not quote:
+        return lines[seed % len(lines)]
+    openings = [
+        part for line in lines for part in _sentences(line) if len(part) <= _LONGEST_OPENING and part[-1] != "?"
+    ]
+    return f"{openings[seed % len(openings)]} {quote}" if openings else quote
+
+
+def _own_lines(character: _Element) -> list[str]:
+    """The greeting, then what the character says in its example dialogue, as a Character Card writes it."""
+    labels = ("{{char}}:", f"{character.attribute('name')}:")
+    examples = [
+        line.strip() for part in _elements(character.inner, "example_dialogue") for line in part.text.splitlines()
+    ]
+    said = [line.removeprefix(label) for line in examples for label in labels if line.startswith(label)]
+    greeting = [part.text for part in _elements(character.inner, "greeting")]
+    spoken = (_STAGE_DIRECTION.sub("", line).strip().strip('"“”').strip() for line in [*greeting, *said])
+    return [" ".join(line.split()) for line in spoken if line]
