@@ -16,11 +16,10 @@ from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import World, Worlds
 from llmops_api.errors import AuthenticationError, BadInput, FieldError, NotFound
 from llmops_api.ports.backends import Backends
+from llmops_api.schemas import ID
 from llmops_api.settings import Settings
 
-ID_PATTERN = r"^[A-Za-z0-9._-]{1,128}$"
-
-WorldId = Annotated[str, Path(pattern=ID_PATTERN, description="The world's id.", examples=["emberfall"])]
+WorldId = Annotated[str, Path(pattern=ID, max_length=128, description="The world's id.", examples=["emberfall"])]
 bearer = HTTPBearer(
     auto_error=False, description="A key of this service: `llmops_...`, or the admin key of its settings."
 )

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 HINTS = {
     "missing": "Send this field.",
     "extra_forbidden": "Remove it, or look for a misspelt name.",
-    "string_pattern_mismatch": "Use letters, digits, '.', '_' and '-'.",
+    "string_pattern_mismatch": "Use letters, digits, '.', '_' and '-', not dots alone.",
 }
 
 

@@ -33,6 +33,12 @@ VisibleText = Annotated[str, AfterValidator(_storable), AfterValidator(_visible)
 """Text of which something can be seen."""
 
 
+STEP = "[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
+ID = f"^{STEP}$"
+"""Letters, digits, `.`, `_`, `-`; not dots alone, which clients resolve as steps of a path."""
+PATH_ID = f"^{STEP}(/{STEP})*$"
+"""The same in steps, as in `monster/aboleth`."""
+
 Locale = Annotated[
     str,
     Field(

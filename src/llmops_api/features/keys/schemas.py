@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import AwareDatetime, Field
 
 from llmops_api.core.keys import Key, Scope
-from llmops_api.schemas import GivenModel, VisibleText, WireModel
+from llmops_api.schemas import ID, GivenModel, VisibleText, WireModel
 
 
 class KeyRequest(GivenModel):
@@ -13,7 +13,7 @@ class KeyRequest(GivenModel):
 
     name: VisibleText = Field(max_length=200, examples=["emberfall game server"])
     scopes: list[Scope] = Field(min_length=1, max_length=4, examples=[["game"]])
-    world: str | None = Field(None, pattern=r"^[A-Za-z0-9._-]{1,128}$", description="The only world that it may see.")
+    world: str | None = Field(None, pattern=ID, max_length=128, description="The only world that it may see.")
     expires_at: AwareDatetime | None = Field(None, description="When it stops working.")
 
 

@@ -4,7 +4,7 @@ import hashlib
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
-from fastapi.datastructures import UploadFile
+from starlette.datastructures import UploadFile
 
 from llmops_api.dependencies import BackendsDep, IdempotencyKey, JobsDep, SettingsDep, WorldDep, WriterDep
 from llmops_api.errors import BadInput, ConflictError, FieldError, IdempotencyMismatch, MalformedBody, TooLarge

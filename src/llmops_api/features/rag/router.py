@@ -36,7 +36,6 @@ from llmops_api.errors import (
 )
 from llmops_api.features.rag.ingest_router import router as ingest_router
 from llmops_api.features.rag.schemas import (
-    DOCUMENT_ID,
     AskRequest,
     AskResponse,
     DocumentRequest,
@@ -51,7 +50,7 @@ from llmops_api.features.rag.service import Ask
 from llmops_api.paging import After, Limit, page_of
 from llmops_api.problems import PROVIDER_PROBLEMS, problems
 from llmops_api.responses import json_response, respond
-from llmops_api.schemas import Page
+from llmops_api.schemas import PATH_ID, Page
 
 ASK_EXAMPLES = {
     "lore": {"summary": "What the lore holds", "value": {"question": "When does the Ember Gate close?"}},
@@ -69,7 +68,7 @@ router = APIRouter(
 )
 
 DocumentId = Annotated[
-    str, Path(pattern=DOCUMENT_ID, max_length=200, description="May hold `/`.", examples=["place/ember-gate"])
+    str, Path(pattern=PATH_ID, max_length=200, description="May hold `/`.", examples=["place/ember-gate"])
 ]
 
 

@@ -9,12 +9,10 @@ from llmops_api.core.documents import Document
 from llmops_api.core.gate import Verdict
 from llmops_api.core.retrieval import LoreHit, Mode
 from llmops_api.ports.lore_index import Filter
-from llmops_api.schemas import Cost, GivenModel, Locale, ModelUsed, Usage, VisibleText, WireModel, WireText
-
-DOCUMENT_ID = r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$"
+from llmops_api.schemas import PATH_ID, Cost, GivenModel, Locale, ModelUsed, Usage, VisibleText, WireModel, WireText
 
 Name = Annotated[VisibleText, Field(max_length=100)]
-DocumentId = Annotated[str, Field(pattern=DOCUMENT_ID, max_length=200)]
+DocumentId = Annotated[str, Field(pattern=PATH_ID, max_length=200)]
 
 
 class DocumentRequest(GivenModel):
