@@ -13,13 +13,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmops_api.core.sentences import spans
 from llmops_api.core.terms import analyse, content_terms
 from llmops_api.ports.chat import Message, Role
 
 STAND_IN = "This is the scripted stand-in, no language model."
 _LOCALE = "en"
 _LONGEST_OPENING = 60
-_SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？])|\n+")
 _STAGE_DIRECTION = re.compile(r"\*[^*\n]*\*")
 
 
@@ -34,7 +34,7 @@ def answer(messages: Sequence[Message]) -> str:
     if characters:
         return _in_character(characters[0], quote, seed=zlib.crc32(question.encode()) + len(messages))
     if documents:
-        return f"{STAND_IN} The lore says: {quote or _sentences(documents[0].text)[0]}"
+        return f"{STAND_IN} The lore says: {quote or ''.join(_sentences(documents[0].text)[:1])}"
     return f"{STAND_IN} It was given {len(prompt.split())} words and no lore to quote."
 
 
@@ -65,7 +65,7 @@ def _question(said: str) -> str:
 
 
 def _sentences(text: str) -> list[str]:
-    return [sentence for piece in _SENTENCE_END.split(text) if (sentence := piece.strip())] or [text]
+    return [text[start:end] for start, end in spans(text)]
 
 
 def _quote(question: str, documents: Sequence[_Element]) -> str:
