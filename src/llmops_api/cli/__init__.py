@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from llmops_api.cli.failures import Failure
+from llmops_api.cli.failures import Failure, WrongUse
 from llmops_api.cli.group import app
 
 
@@ -12,5 +13,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         app(arguments, prog_name="llmops-api")
     except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
-        sys.exit(failure.exit_code)
+        _end(str(failure), failure.exit_code)
+    except OSError as error:
+        _end(f"{error.filename or 'the operating system'}: {error.strerror or error}", WrongUse.exit_code)
+
+
+def _end(message: str, exit_code: int) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr)
+    sys.exit(exit_code)

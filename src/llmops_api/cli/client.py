@@ -87,7 +87,7 @@ class Service:
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         try:
             return self._runner.run(work)
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise WrongUse(f"{self._url} is not the URL of a service.") from error
         except (aiohttp.ContentTypeError, ValueError) as error:
             raise OutOfReach(f"{self._url} does not answer as llmops-api does.") from error

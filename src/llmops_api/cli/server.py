@@ -5,7 +5,7 @@ import secrets
 import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pkgutil import resolve_name
 from threading import Thread
 from typing import Any
@@ -59,12 +59,14 @@ def bind(host: str, port: int) -> socket.socket:
     """A TCP socket that is bound and does not listen yet. Raises `WrongUse` when the address cannot be had."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        with ExitStack() as undo:
+            bound = undo.enter_context(socket.socket(family, kind, protocol))
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+            undo.pop_all()
+            return bound
     except OSError as error:
         raise WrongUse(f"cannot listen on {host}, port {port}: {error.strerror}") from error
-    return bound
 
 
 def url_of(bound: socket.socket) -> str:

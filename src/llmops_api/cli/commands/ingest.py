@@ -18,6 +18,7 @@ from llmops_api.cli.reach import reach
 
 TEXTS = {".md", ".txt"}
 SUFFIXES = {".jsonl", *TEXTS}
+STDIN = Path("-")
 TEXTS_AT_ONCE = 500
 """Below the thousand files that a form may hold."""
 
@@ -28,11 +29,7 @@ command = typer.Typer()
 def ingest(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            exists=True,
-            allow_dash=True,
-            help="Files (.jsonl, .md, .txt), folders, or - for JSON lines from standard input.",
-        ),
+        typer.Argument(help="Files (.jsonl, .md, .txt), folders, or - for JSON lines from standard input."),
     ],
     *,
     world: World,
@@ -80,10 +77,12 @@ def _files(given: Path) -> Iterator[tuple[str, Path]]:
         for file in sorted(given.rglob("*")):
             if file.suffix in SUFFIXES and file.is_file():
                 yield file.relative_to(given).as_posix(), file
-    elif given.suffix in SUFFIXES or given == Path("-"):
-        yield given.name, given
-    else:
+    elif given != STDIN and not given.exists():
+        raise WrongUse(f"there is no {given}.")
+    elif given != STDIN and given.suffix not in SUFFIXES:
         raise WrongUse(f"{given} is none of {', '.join(sorted(SUFFIXES))}.")
+    else:
+        yield given.name, given
 
 
 def _ensure_world(service: Service, world: str, locale: str) -> None:
@@ -102,7 +101,7 @@ def _uploaded(
     """Upload one thing after the other; what each is called, and its job."""
     target = path("worlds", world, "ingests")
     for file in lines:
-        with sys.stdin.buffer if file == Path("-") else file.open("rb") as content:
+        with sys.stdin.buffer if file == STDIN else file.open("rb") as content:
             job = service.upload(target, content, "application/x-ndjson")
         yield str(file), job["job_id"]
     for start in range(0, len(texts), TEXTS_AT_ONCE):

@@ -41,8 +41,9 @@ def serve(
 
 
 def _welcome(url: str, settings: Settings, *, as_json: bool) -> None:
-    key = "LLMOPS_ADMIN_KEY" if settings.admin_key else str(settings.data_dir / ADMIN_KEY_FILE)
+    file = settings.data_dir / ADMIN_KEY_FILE
+    place = "LLMOPS_ADMIN_KEY" if settings.admin_key else str(file) if file.exists() else None
     if as_json:
-        emit({"url": url, "docs": f"{url}/docs", "key_in": key})
+        emit({"url": url, "docs": f"{url}/docs", "key_in": place})
     else:
-        print(f"Ready: {url}/docs (the admin key is in {key})", flush=True)
+        print(f"Ready: {url}/docs" + (f" (the admin key is in {place})" if place else ""), flush=True)

@@ -1,0 +1,5 @@
+from llmops_api.cli.output import printable
+
+
+def test_what_a_terminal_might_obey_is_taken_out() -> None:
+    assert printable("a\x1b[2Jb\rc\x9bd\x07\te\nf ñ 門") == "a[2Jbcd\te\nf ñ 門"

@@ -1,0 +1,27 @@
+import pytest
+
+from llmops_api.cli.failures import WrongUse
+from llmops_api.cli.reach import ADMIN_KEY_FILE
+from llmops_api.cli.server import bind, url_of
+from llmops_api.first_start import KEY_FILE
+
+
+@pytest.mark.parametrize(
+    ("host", "start"),
+    [("127.0.0.1", "http://127.0.0.1:"), ("0.0.0.0", "http://127.0.0.1:"), ("::1", "http://[::1]:")],  # noqa: S104 - asked for here alone
+)
+def test_a_client_on_this_machine_is_sent_to_loopback(host: str, start: str) -> None:
+    with bind(host, 0) as bound:
+        assert url_of(bound) == f"{start}{bound.getsockname()[1]}"
+
+
+def test_a_port_that_is_taken_is_wrong_use_and_named() -> None:
+    with bind("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(WrongUse, match=f"127.0.0.1, port {port}"):
+            bind("127.0.0.1", port)
+
+
+def test_commands_look_for_the_key_where_the_service_leaves_it() -> None:
+    assert ADMIN_KEY_FILE == KEY_FILE
