@@ -53,6 +53,12 @@ def test_paragraphs_are_cut_before_sentences_and_sentences_before_words() -> Non
     assert all(words[start:end].split(" ") == ["word"] * 8 for start, end in split(words, 40)[:-1])
 
 
+def test_a_heading_is_no_chunk_of_its_own() -> None:
+    """A break in the first half of a chunk is passed over: small pieces say little."""
+    text = f"The Ember Gate\n\n{SENTENCE * 20}"
+    assert all(end - start > 200 for start, end in split(text, 400)[:-1])
+
+
 def test_sentences_of_chinese_and_japanese_end_without_a_blank() -> None:
     """The full stop of those scripts is a break by itself."""
     text = "門は九時に閉まる。" * 30

@@ -77,9 +77,9 @@ def test_a_description_is_found_by_its_meaning_although_another_title_shares_a_w
 
 
 def test_words_that_stand_together_beat_words_that_are_strewn_about() -> None:
-    """Equal words and equal length, but a few sentences that hold them all are an answer."""
+    """The text is longer and the words are the same, but a few sentences that hold them all are an answer."""
     question = "silver key crypt"
-    together = an_entry("together", "One", f"{FILLER} The silver key of the crypt. {FILLER}")
+    together = an_entry("together", "One", f"{FILLER} The silver key of the crypt. {FILLER * 2}")
     strewn = an_entry("strewn", "Two", f"A silver bell. {FILLER} A key. {FILLER} A crypt.")
     result = a_result(question, [together, strewn], keyword=["strewn", "together"])
     ranked = rank(question, "en", result)
