@@ -20,6 +20,9 @@ from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import Worlds
 from llmops_api.features import ROUTERS
+from llmops_api.features.npc.authored import AuthoredLines
+from llmops_api.features.npc.recorder import Recorder
+from llmops_api.features.npc.service import Dialogue
 from llmops_api.features.rag.ingest import INGEST, REINDEX, Ingest, Reindex
 from llmops_api.first_start import furnish_first, mend
 from llmops_api.ports.backends import Backends
@@ -38,6 +41,7 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
             mending = asyncio.create_task(mend(app.state.worlds, app.state.lore))
             yield
             mending.cancel()
+            await app.state.dialogue.recorder.drained()
 
     app: FastAPI = FastAPIOffline(redoc_url=None, lifespan=lifespan, max_body_size=settings.max_body_bytes)
     openapi.describe(app)
@@ -64,6 +68,17 @@ async def _furnish(app: FastAPI, settings: Settings, backends: Backends) -> None
     rooms.prompts = PromptLibrary.of_package()
     rooms.characters = Characters(state)
     rooms.conversations = Conversations(state)
+    rooms.dialogue = Dialogue(
+        rooms.characters,
+        rooms.conversations,
+        rooms.retriever,
+        rooms.models,
+        rooms.prompts,
+        AuthoredLines.of_package(),
+        Recorder(rooms.conversations),
+        backends.now,
+        new_id,
+    )
     rooms.jobs = Jobs(state, backends.jobs, backends.now, new_id)
     await furnish_first(settings, rooms)
     await rooms.jobs.launch(

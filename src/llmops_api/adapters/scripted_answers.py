@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from llmops_api.core.questions import asks_for_fact
 from llmops_api.core.sentences import spans
 from llmops_api.core.terms import analyse, content_terms
 from llmops_api.ports.chat import Message, Role
@@ -20,6 +21,14 @@ from llmops_api.ports.chat import Message, Role
 STAND_IN = "This is the scripted stand-in, no language model."
 _LOCALE = "en"
 _LONGEST_OPENING = 60
+_LATER = 0.1
+_FITTING = 1.5
+_ASKS_QUANTITY = re.compile(r"(when|how (many|much|old|long|far|often|high|deep))\b", re.IGNORECASE)
+_QUANTITY = re.compile(
+    r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|noon|midnight|"
+    r"dawn|dusk|morning|evening|spring|summer|autumn|winter)\b",
+    re.IGNORECASE,
+)
 _STAGE_DIRECTION = re.compile(r"\*[^*\n]*\*")
 
 
@@ -29,7 +38,7 @@ def answer(messages: Sequence[Message]) -> str:
     prompt = "\n".join([*(message.text for message in messages if message.role is Role.SYSTEM), said])
     documents = [document for lore in _elements(prompt, "lore") for document in _elements(lore.inner, "document")]
     question = _question(said)
-    quote = _quote(question, documents)
+    quote = _quote(question, documents) if asks_for_fact(question, _LOCALE, "") else ""
     characters = _elements(prompt, "character")
     if characters:
         return _in_character(characters[0], quote, seed=zlib.crc32(question.encode()) + len(messages))
@@ -69,21 +78,27 @@ def _sentences(text: str) -> list[str]:
 
 
 def _quote(question: str, documents: Sequence[_Element]) -> str:
-    """The sentence that shares most with the question, rare words and the document's title counting for more."""
+    """The sentence that, with its document's title, shares most with the question, rare words counting for more.
+
+    The first documents are the likelier ones; a question after a number or a time wants a sentence with one.
+    """
     wanted = set(content_terms(question, _LOCALE))
-    sentences = [(document, sentence) for document in documents for sentence in _sentences(document.text)]
-    shared = [wanted & set(analyse(sentence, _LOCALE)) for _, sentence in sentences]
-    titles = {document: wanted & set(analyse(document.attribute("title"), _LOCALE)) for document in documents}
-    frequency = Counter(term for terms in shared for term in terms)
-
-    def weight(terms: set[str]) -> float:
-        return sum(math.log(1 + len(sentences) / (1 + frequency[term])) for term in terms)
-
-    scores = [
-        weight(terms) + weight(titles[document]) / 2 for (document, _), terms in zip(sentences, shared, strict=True)
+    sentences = [
+        (rank, document, each) for rank, document in enumerate(documents) for each in _sentences(document.text)
     ]
-    best = max(range(len(scores)), key=scores.__getitem__, default=None)
-    return sentences[best][1] if best is not None and scores[best] else ""
+    shared = [
+        wanted & {*analyse(each, _LOCALE), *analyse(document.attribute("title"), _LOCALE)}
+        for _, document, each in sentences
+    ]
+    frequency = Counter(term for terms in shared for term in terms)
+    quantity = _ASKS_QUANTITY.match(question) is not None
+    best, most = "", 0.0
+    for (rank, _, sentence), terms in zip(sentences, shared, strict=True):
+        score = sum(math.log(1 + len(sentences) / frequency[term]) for term in terms)
+        score *= _FITTING if quantity and _QUANTITY.search(sentence) else 1.0
+        if (score := score / (1 + _LATER * rank)) > most:
+            best, most = sentence, score
+    return best
 
 
 def _in_character(character: _Element, quote: str, seed: int) -> str:

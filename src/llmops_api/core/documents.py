@@ -63,11 +63,6 @@ def chunks_of(document: Document) -> list[ChunkText]:
     ]
 
 
-def language_of(locale: str) -> str:
-    """`pt` of `pt-BR`: the ISO 639-1 code."""
-    return locale.replace("_", "-").split("-")[0].lower()
-
-
 def entry_of(document: Document, locale: str, vectors: Mapping[str, Vector]) -> LoreEntry:
     """The index's view of a document; a chunk whose key is not in `vectors` is found by keywords alone."""
     locale = document.locale or locale

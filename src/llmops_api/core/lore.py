@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from llmops_api.core.documents import Document, chunks_of, entries_of, language_of
+from llmops_api.core.documents import Document, chunks_of, entries_of
+from llmops_api.core.terms import language_of
 from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType

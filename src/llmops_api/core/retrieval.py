@@ -4,10 +4,9 @@ import logging
 from dataclasses import dataclass
 from enum import StrEnum
 
-from llmops_api.core.documents import language_of
 from llmops_api.core.gate import Verdict, judge
 from llmops_api.core.ranking import Ranked, rank
-from llmops_api.core.terms import content_terms
+from llmops_api.core.terms import content_terms, language_of
 from llmops_api.core.worlds import IndexRef, World, Worlds
 from llmops_api.errors import NotFound, ProviderError
 from llmops_api.ports.embedding import Embedder, InputType

@@ -7,14 +7,29 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
 from llmops_api.dependencies import BackendsDep, IdempotencyKey, JobsDep, SettingsDep, WorldDep, WriterDep
-from llmops_api.errors import BadInput, ConflictError, FieldError, IdempotencyMismatch, MalformedBody, TooLarge
+from llmops_api.errors import (
+    AuthenticationError,
+    BackendUnavailable,
+    BadInput,
+    ConflictError,
+    FieldError,
+    IdempotencyMismatch,
+    MalformedBody,
+    NotFound,
+    PermissionDenied,
+    TooLarge,
+)
 from llmops_api.features.rag.ingest import INGEST, REINDEX, Upload, read_file, read_jsonl
 from llmops_api.features.rag.schemas import JobStarted
 from llmops_api.ports.state import Erase, StateStore
 from llmops_api.problems import problems
 from llmops_api.responses import respond_once
 
-router = APIRouter()
+router = APIRouter(
+    prefix="/v1/worlds/{world}",
+    tags=["Lore"],
+    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+)
 
 BODIES = {
     "requestBody": {

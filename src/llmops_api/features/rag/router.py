@@ -34,7 +34,6 @@ from llmops_api.errors import (
     UnknownModel,
     VersionMismatch,
 )
-from llmops_api.features.rag.ingest_router import router as ingest_router
 from llmops_api.features.rag.schemas import (
     AskRequest,
     AskResponse,
@@ -189,6 +188,3 @@ async def ask(
     without asking a model. Whole, or as server-sent events (`delta`, `usage`, `done`, `error`)."""
     service = Ask(retriever, models, prompts)
     return await respond(request, principal, body, lambda _receipt: service.events(world, body), stream=body.stream)
-
-
-router.include_router(ingest_router)
