@@ -147,7 +147,7 @@ class EmbeddedLoreIndex:
         return SearchResult(
             keyword,
             nearest,
-            entries=rows.entries(connection, row, list(found)),
+            entries=view.entries(found, partial(rows.entries, connection, row)),
             document_count=view.count,
             document_frequency={term: frequency(view, term) for term in query.terms},
             generation=view.generation,

@@ -5,7 +5,7 @@ gets a new number and its old one dies, so that nothing which a search has in ha
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tantivy import Document, Index, Query, Schema, SchemaBuilder, Searcher
 
 from llmops_api.adapters.embedded_rows import VECTOR, DocumentRow
-from llmops_api.ports.lore_index import Filter
+from llmops_api.ports.lore_index import Filter, LoreEntry
 
 _BATCH = 1000
 """Documents that are read from the file at once: a few megabytes."""
@@ -25,6 +25,9 @@ _WRITER_MEMORY = 15_000_000
 
 _WASTE = 256
 """Dead documents that any index bears."""
+
+_KEPT = 4096
+"""Decoded documents that are kept at hand for each index: some 30 MB of common lore."""
 
 
 def _schema() -> Schema:
@@ -107,9 +110,9 @@ class Traits:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One state of an index, for any number of threads; `ids` and `traits` may have run ahead of it.
+    """One state of an index, for any number of threads; what only grows may have run ahead of it.
 
-    `alive` and `ids` go by document number. `vectors` has a row for each chunk with a vector, `owners` the number of its
+    `alive`, `ids` and `kept` go by document number. `vectors` has a row for each chunk with a vector, `owners` the number of its
     document, `chunks` its own number there. The rows of a document are neighbours, from one of `starts` to the next.
     """
 
@@ -123,7 +126,23 @@ class View:
     owners: NDArray[np.int64]
     chunks: NDArray[np.int64]
     starts: NDArray[np.int64]
+    kept: dict[int, LoreEntry]
     frequencies: dict[str, int] = field(default_factory=dict)
+
+    def entries(self, ids: Collection[str], read: Callable[[list[str]], dict[str, LoreEntry]]) -> dict[str, LoreEntry]:
+        """Those documents; `read` brings the ones that are not at hand, as they are in this state of the index."""
+        numbers = {each: self._number(each) for each in ids}
+        found = {each: entry for each, number in numbers.items() if (entry := self.kept.get(number))}
+        if missing := [each for each in ids if each not in found]:
+            fresh = read(missing)
+            if len(self.kept) + len(fresh) > _KEPT:
+                self.kept.clear()
+            self.kept.update((numbers[each], entry) for each, entry in fresh.items())
+            found |= fresh
+        return found
+
+    def _number(self, document_id: str) -> int:
+        return max(number for number in self.traits.lives(document_id) if number < len(self.alive))
 
 
 class Snapshot:
@@ -137,6 +156,7 @@ class Snapshot:
         self._writer = self._keywords.writer(_WRITER_MEMORY, 1)
         self._ids: list[str] = []
         self._traits = Traits()
+        self._kept: dict[int, LoreEntry] = {}
         self._vectors = Column(VECTOR, dimensions)
         self._owners = Column(np.int64)
         self._chunks = Column(np.int64)
@@ -200,6 +220,7 @@ class Snapshot:
             owners=self._owners.values,
             chunks=self._chunks.values,
             starts=self._starts.values,
+            kept=self._kept,
         )
 
 
@@ -208,8 +229,8 @@ def _keyword_document(number: int, row: DocumentRow) -> Document:
     fields = {
         "number": number,
         "document_id": row.document_id,
-        "title": " ".join(body["title_terms"]),
-        "text": " ".join(body["text_terms"]),
+        "title": body["title_terms"],
+        "text": body["text_terms"],
         "kind": body["kind"],
         "tags": body["tags"],
         "locale": body["locale"],

@@ -14,6 +14,9 @@ _BLOCK = 16_384
 _FEW = 0.2
 """Share of a block's rows below which copying the allowed ones together beats comparing all."""
 
+_FORBIDDEN = np.float32(-np.inf)
+"""In place of the cosine of a row that the filter excludes."""
+
 
 class VectorScan:
     """Compares a vector with all rows of a view, in `threads` and in the one that asks for the hits."""
@@ -33,9 +36,22 @@ class VectorScan:
             other.result()
         if limit < 1 or not len(self._cosines):
             return ()
-        leaders = _leaders(np.maximum.reduceat(self._cosines, self._view.starts), limit)
-        ranked = sorted(self._best_chunk(place) for place in leaders)
-        return tuple(VectorHit(document_id, -cosine, chunk) for cosine, document_id, chunk in ranked[:limit])
+        found = sorted(self._hit(row) for row in self._leaders(limit).tolist())
+        best: dict[str, VectorHit] = {}
+        for negative, document_id, chunk in found:
+            best.setdefault(document_id, VectorHit(document_id, -negative, chunk))
+        return tuple(best.values())[:limit]
+
+    def _hit(self, row: int) -> tuple[float, str, int]:
+        """Negative cosine, document id, chunk: the best sort first."""
+        view = self._view
+        return -float(self._cosines[row]), view.ids[view.owners[row]], int(view.chunks[row])
+
+    def _leaders(self, limit: int) -> NDArray[np.int64]:
+        """The rows that are as near as the `limit`-th document or nearer."""
+        documents = np.maximum.reduceat(self._cosines, self._view.starts)
+        last = np.partition(documents, -limit)[-limit] if len(documents) > limit else _FORBIDDEN
+        return np.flatnonzero((self._cosines >= last) & (self._cosines > _FORBIDDEN))
 
     def _compare(self, start: int) -> None:
         # Not `@`: BLAS splits that among all cores, which then wait for each other, and rounds equal rows unequally.
@@ -45,16 +61,10 @@ class VectorScan:
         if allowed is None or np.count_nonzero(allowed) >= _FEW * len(allowed):
             np.vecdot(vectors, self._vector, out=cosines)
             if allowed is not None:
-                cosines[~allowed] = -np.inf
+                cosines[~allowed] = _FORBIDDEN
         else:
-            cosines[:] = -np.inf
+            cosines[:] = _FORBIDDEN
             cosines[allowed] = np.vecdot(vectors[allowed], self._vector)
-
-    def _best_chunk(self, place: int) -> tuple[float, str, int]:
-        """Of the document whose rows start at `starts[place]`: negative cosine, document id, chunk."""
-        start, *end = self._view.starts[place : place + 2]
-        row = start + np.argmax(self._cosines[slice(start, *(end or [None]))])
-        return -float(self._cosines[row]), self._view.ids[self._view.owners[row]], int(self._view.chunks[row])
 
 
 def _allowed_rows(view: View, wanted: Filter) -> NDArray[np.bool_] | None:
@@ -74,9 +84,3 @@ def _allowed(view: View, wanted: Filter) -> NDArray[np.bool_]:
     if wanted.any_of:
         mask &= np.logical_or.reduce([_allowed(view, part) for part in wanted.any_of])
     return mask
-
-
-def _leaders(scores: NDArray[np.float32], limit: int) -> NDArray[np.int64]:
-    """Where the best `limit` stand, and all further ones that equal the last of them."""
-    least = np.partition(scores, -limit)[-limit] if len(scores) > limit else -np.inf
-    return np.flatnonzero((scores >= least) & (scores > -np.inf))
