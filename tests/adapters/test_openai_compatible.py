@@ -155,6 +155,13 @@ async def test_deltas_come_as_they_are_made(model: ChatModel, own_upstream: OwnU
         assert (await anext(chunks)).text == "The "
 
 
+async def test_a_stream_read_to_its_end_leaves_its_connection_to_the_next(model: ChatModel, own_upstream: OwnUpstream):
+    for _ in range(5):
+        await chunks_of(model, a_request("normal"))
+
+    assert own_upstream.get("/stats")["connections"] == 1
+
+
 async def test_a_refusal_is_a_filtered_answer(model: ChatModel):
     response = await model.generate(a_request("refusing"))
 
@@ -251,7 +258,7 @@ async def test_a_server_that_falls_silent_is_a_timeout(own_upstream: OwnUpstream
 @pytest.mark.parametrize("ends", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 def test_events_are_read_whatever_their_line_ends_and_cuts(ends: bytes, size: int):
-    lines = ["\ufeff: comment", "data: one", "", "event: x", "data:two", "data: three", "id: 4", "", "data", "", "", ""]
+    lines = ["\ufeffdata: one", ": comment", "", "event: x", "data:two", "data: three", "id: 4", "", "data", "", "", ""]
     stream = ends.join(line.encode() for line in lines)
     decoder = EventDecoder()
 

@@ -26,10 +26,11 @@ LORE = """<lore>
 <document id="creature/goose" title="Geese">Geese are charged by the head. Nobody likes them.</document>
 </lore>"""
 QUOTE = "It shuts when the Covering Bell rings & opens at five."
-CHARACTER = """<character name="Joss Thrupp">
-<greeting>One traveller. No geese. What do you need of me on such a long and rainy afternoon as this one?</greeting>
-<example_dialogue>{{user}}: Who are you?
-{{char}}: *sighs* "Keeper of this gate."
+GREETING = "One traveller. No geese. What do you need of me on such a long and rainy afternoon as this one?"
+CHARACTER = f"""<character name="Joss Thrupp">
+<greeting>{GREETING}</greeting>
+<example_dialogue>{{{{user}}}}: Who are you?
+{{{{char}}}}: *sighs* "Keeper of this gate."
 Joss Thrupp: Knock on the small door.</example_dialogue>
 </character>"""
 OPENINGS = ("One traveller.", "No geese.", "Keeper of this gate.", "Knock on the small door.")
@@ -79,14 +80,14 @@ async def test_a_character_opens_in_its_own_manner_and_then_quotes(scripted: Scr
 
 
 @pytest.mark.parametrize("lore", [LORE, ""])
-async def test_small_talk_is_answered_with_a_line_of_the_characters_own(scripted: ScriptedChatModel, lore: str):
-    request = asked("<player_line>Good morning, friend!</player_line>", lore=lore, character=CHARACTER)
+async def test_small_talk_is_answered_with_the_spoken_words_of_the_characters_own_lines(
+    scripted: ScriptedChatModel, lore: str
+):
+    greetings = [f"<player_line>Good morning{'!' * number}</player_line>" for number in range(40)]
 
-    text = await text_of(scripted, request)
+    said = {await text_of(scripted, asked(greeting, lore=lore, character=CHARACTER)) for greeting in greetings}
 
-    assert text.startswith(OPENINGS)
-    assert QUOTE not in text
-    assert not set(text) & set('*"<>{}')
+    assert said == {GREETING, "Keeper of this gate.", "Knock on the small door."}
 
 
 async def test_a_character_without_lines_still_speaks(scripted: ScriptedChatModel):

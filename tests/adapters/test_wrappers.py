@@ -191,7 +191,7 @@ class TestLimited:
         await asyncio.sleep(0)
 
         with pytest.raises(ProviderOverloaded):
-            await call(model, a_request("demo"))
+            await call(model, due_in(5))
         occupied.cancel()
         assert await waiting
 

@@ -1,7 +1,7 @@
 """An OpenAI-compatible server of our own whose manners are chosen by the model's name, for what no real one does on cue.
 
-Run as `python -m tests.upstreams.asgi_upstream FD` on a listening socket. `GET /stats` tells how many calls came, how
-many are open, and how many the caller gave up; `POST /reset` forgets them.
+Run as `python -m tests.upstreams.asgi_upstream FD` on a listening socket. `GET /stats` tells how many calls came over how
+many connections, how many are open, and how many the caller gave up; `POST /reset` starts to count anew.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ REFUSALS = {
     "bad-gateway": (502, []),
     "unready": (503, [(b"retry-after", b"1")]),
     "late": (504, []),
-    "moved": (307, [(b"location", b"/v1/elsewhere")]),
+    "moved": (307, [(b"location", b"/v1/chat/completions")]),
 }
 """Models that answer with an error status."""
 
@@ -76,6 +76,7 @@ class Upstream:
         self.calls: Counter[str] = Counter()
         self.open = 0
         self.cancelled = 0
+        self.connections: set[int] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,19 +84,29 @@ class Upstream:
         body = await _body(receive)
         match scope["method"], scope["path"]:
             case "GET", "/stats":
-                await _json(send, {"calls": self.calls, "open": self.open, "cancelled": self.cancelled})
+                await _json(send, self._stats())
             case "POST", "/reset":
                 self.calls.clear()
+                self.connections.clear()
                 self.cancelled = 0
                 await _json(send, {})
             case "GET", "/v1/models":
                 await _json(send, {"object": "list", "data": []})
             case "POST", "/v1/chat/completions" | "/v1/embeddings" as path:
+                self.connections.add(scope["client"][1])
                 await self._counted(
                     _chat if path.endswith("completions") else _embeddings, json.loads(body), receive, send
                 )
             case _:
                 await _json(send, {"error": {"message": "no such path"}}, status=404)
+
+    def _stats(self) -> dict[str, Any]:
+        return {
+            "calls": self.calls,
+            "connections": len(self.connections),
+            "open": self.open,
+            "cancelled": self.cancelled,
+        }
 
     async def _counted(self, answer: Callable[..., Any], request: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer until done, or until the caller goes."""
