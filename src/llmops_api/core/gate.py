@@ -12,8 +12,8 @@ from llmops_api.core.terms import content_terms, language_of
 from llmops_api.ports.lore_index import SearchResult
 
 DEFAULT_THRESHOLD = 0.5
-"""Even odds. On worlds that took no part in the fit it refused 95 to 98 % of famous questions and 1 to 7 % of those
-that the lore answers (docs/decisions/0003-retrieval.md); a world may carry its own (`llmops-api calibrate`)."""
+"""Even odds. Judged by weights from other worlds it refused 87 to 98 % of what three worlds do not hold, and 0 to 8 % of
+what they do (docs/decisions/0003-retrieval.md); a world may carry its own (`llmops-api calibrate`)."""
 
 _CONSIDERED = 5
 """Documents from the top that an answer would be written from."""
@@ -42,7 +42,7 @@ class _Weights:
 
 _HYBRID = _Weights(cosine=14.8, passage=3.5, unknown=-3.0, unknown_name=-3.9, size=-1.12, bias=-0.6)
 _KEYWORD = _Weights(cosine=0.0, passage=6.2, unknown=-3.5, unknown_name=-3.6, size=-0.65, bias=1.9)
-"""Fitted by `bench/retrieval_quality.py --fit` on three worlds and parts of them; the cosines are MiniLM's."""
+"""Rounded from fits on three worlds and parts of them (`bench/retrieval_quality.py --fit`); the cosines are MiniLM's."""
 
 
 @dataclass(frozen=True, slots=True)
