@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import sys
+import threading
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -12,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.contracts.lore_index import LoreIndexContract, embedded, entry, keyword_ids, unit, vector_ids
 
 from llmops_api.adapters.embedded_index import EmbeddedLoreIndex, open_lore_index
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.ports.lore_index import Chunk, Filter, LoreEntry, LoreIndex, Query, Tombstone, Vector
+from tests.contracts.lore_index import LoreIndexContract, embedded, entry, keyword_ids, unit, vector_ids
 
 WRITER = Path(__file__).with_name("lore_writer.py")
 
@@ -142,6 +143,25 @@ async def test_a_search_that_is_given_up_while_an_index_loads_does_not_harm_the_
         found = await asyncio.gather(*(other.search("world", Query(terms=("gate",), vector=unit(1))) for _ in range(9)))
 
     assert {(len(each.keyword), len(each.vector), each.document_count) for each in found} == {(50, 50, 2000)}
+
+
+async def test_a_search_that_is_given_up_before_its_index_loads_does_not_block_the_next(
+    lore: EmbeddedLoreIndex,
+) -> None:
+    await lore.create("world", embedder_id="embedder", dimensions=8)
+    await lore.write("world", [entry("d", "gate")])
+    others_load = threading.Event()
+    for _ in range(lore._loaders._max_workers):
+        lore._loaders.submit(others_load.wait)
+    given_up = asyncio.create_task(lore.search("world", Query(terms=("gate",))))
+    while lore._loaders._work_queue.empty():  # noqa: ASYNC110  # an executor has no event to wait for
+        await asyncio.sleep(0.001)
+
+    given_up.cancel()
+    others_load.set()
+
+    async with asyncio.timeout(30):
+        assert keyword_ids(await lore.search("world", Query(terms=("gate",)))) == ["d"]
 
 
 async def test_documents_that_change_all_the_time_do_not_pile_up(lore: EmbeddedLoreIndex) -> None:

@@ -17,8 +17,9 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from llmops_api.adapters import embedded_rows as rows
+from llmops_api.adapters.embedded_file import LoreFile
 from llmops_api.adapters.embedded_keywords import frequency, keyword_hits
-from llmops_api.adapters.embedded_rows import IndexRow, LoreFile
+from llmops_api.adapters.embedded_rows import IndexRow
 from llmops_api.adapters.embedded_snapshot import Snapshot, View
 from llmops_api.adapters.embedded_vectors import VectorScan
 from llmops_api.ports.lore_index import LoreEntry, LoreIndex, Query, SearchResult, Tombstone, Vector
@@ -109,9 +110,10 @@ class EmbeddedLoreIndex:
         loop = asyncio.get_running_loop()
         lock = self._loading.setdefault(index, asyncio.Lock())
         await lock.acquire()
-        # Released by the thread: a caller that gives up does not stop it.
         loaded = partial(loop.call_soon_threadsafe, lock.release)
-        return await loop.run_in_executor(self._loaders, self._load_and_search, index, query, loaded)
+        work = loop.run_in_executor(self._loaders, self._load_and_search, index, query, loaded)
+        # The thread releases the lock, so it has its turn even when the caller gives up.
+        return await asyncio.shield(work)
 
     def _load_and_search(self, index: str, query: Query, loaded: Callable[[], object]) -> SearchResult:
         with ExitStack() as loading:

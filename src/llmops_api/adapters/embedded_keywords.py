@@ -6,7 +6,8 @@ from typing import Any
 from tantivy import Occur
 from tantivy import Query as Clause
 
-from llmops_api.adapters.embedded_snapshot import SCHEMA, View, demands
+from llmops_api.adapters.embedded_snapshot import SCHEMA, View
+from llmops_api.adapters.embedded_traits import demands
 from llmops_api.ports.lore_index import Filter, KeywordHit, Query
 
 _DECIMALS = 4
@@ -30,7 +31,10 @@ def frequency(view: View, term: str) -> int:
     if found is None:
         fields = [(Occur.Should, Clause.term_query(SCHEMA, name, term)) for name in ("text", "title")]
         result = view.searcher.search(Clause.boolean_query(fields), 1)
-        found = view.frequencies[term] = result.count  # type: ignore[attr-defined]  # missing in tantivy's stub
+        found = int(result.count)  # type: ignore[attr-defined]  # missing in tantivy's stub
+        # Unknown words are as many as players invent, and cost nothing to look up.
+        if found:
+            view.frequencies[term] = found
     return found
 
 

@@ -1,55 +1,17 @@
-"""The durable side of the embedded lore index: one SQLite file for any number of indexes, threads and processes.
+"""What stands in the file of the embedded lore index: statements over one connection, within its transaction."""
 
-Every write of a document is a row with a new id, and ids only grow: "what has changed since" is a range of ids.
-"""
-
-import sqlite3
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from sqlite3 import Connection
 from typing import Any, cast
 
 import numpy as np
 import orjson
 
-from llmops_api.errors import BackendUnavailable, BadInput, ConflictError, NotFound
+from llmops_api.errors import BadInput, ConflictError, NotFound
 from llmops_api.ports.lore_index import Chunk, LoreEntry, Tombstone, Vector
 
 VECTOR = np.dtype("<f4")
-_FORMAT = 1
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS indexes (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    name TEXT NOT NULL UNIQUE,
-    embedder_id TEXT NOT NULL,
-    dimensions INTEGER NOT NULL,
-    generation INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE IF NOT EXISTS documents (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    index_id INTEGER NOT NULL REFERENCES indexes ON DELETE CASCADE,
-    document_id TEXT NOT NULL,
-    version INTEGER NOT NULL,
-    gone INTEGER NOT NULL,
-    body BLOB NOT NULL,
-    vectors BLOB NOT NULL,
-    UNIQUE (index_id, document_id)
-);
-CREATE INDEX IF NOT EXISTS documents_of_index ON documents (index_id, id);
-CREATE TABLE IF NOT EXISTS chunk_keys (
-    index_id INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    PRIMARY KEY (index_id, key, document)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS chunk_keys_of_document ON chunk_keys (document);
-PRAGMA user_version = {_FORMAT};
-COMMIT;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,79 +34,7 @@ class DocumentRow:
     vectors: bytes
 
 
-class LoreFile:
-    """The file and the connections to it, one for each thread that asks."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._of_thread = threading.local()
-        self._open: list[sqlite3.Connection] = []
-
-    def prepare(self) -> None:
-        """Make the folder and the tables. Raises `BackendUnavailable`."""
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise BackendUnavailable("The folder of the lore index cannot be made.", backend="lore") from error
-        with _translated(), closing(self._connect()) as connection:
-            (found,) = connection.execute("PRAGMA user_version").fetchone()
-            if found not in {0, _FORMAT}:
-                raise BackendUnavailable("The lore index was made by another version of the service.", backend="lore")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(_SCHEMA)
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that sees one state of the file, whoever writes meanwhile. Raises `BackendUnavailable`."""
-        with _translated(), _transaction(self._connection(), "BEGIN") as connection:
-            yield connection
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that is durable when the block has ended, and undone when it raised."""
-        with _translated(), _transaction(self._connection(), "BEGIN IMMEDIATE") as connection:
-            yield connection
-
-    def close(self) -> None:
-        """Close every connection; no thread may use one any more."""
-        while self._open:
-            self._open.pop().close()
-
-    def _connection(self) -> sqlite3.Connection:
-        connection: sqlite3.Connection | None = getattr(self._of_thread, "connection", None)
-        if connection is None:
-            connection = self._of_thread.connection = self._connect()
-            self._open.append(connection)
-        return connection
-
-    def _connect(self) -> sqlite3.Connection:
-        # Closed by another thread than the one that used it, hence no check.
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        return connection
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise BackendUnavailable(f"The file of the lore index does not answer: {error}.", backend="lore") from error
-
-
-@contextmanager
-def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[sqlite3.Connection]:
-    connection.execute(begin)
-    try:
-        yield connection
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def find(connection: sqlite3.Connection, index: str) -> IndexRow:
+def find(connection: Connection, index: str) -> IndexRow:
     """Raises `NotFound`."""
     row = _find(connection, index)
     if row is None:
@@ -152,18 +42,18 @@ def find(connection: sqlite3.Connection, index: str) -> IndexRow:
     return row
 
 
-def _find(connection: sqlite3.Connection, index: str) -> IndexRow | None:
+def _find(connection: Connection, index: str) -> IndexRow | None:
     sql = "SELECT id, embedder_id, dimensions, generation FROM indexes WHERE name = ?"
     row = connection.execute(sql, (index,)).fetchone()
     return IndexRow(*row) if row else None
 
 
-def names(connection: sqlite3.Connection) -> set[str]:
+def names(connection: Connection) -> set[str]:
     """Of all indexes."""
     return {name for (name,) in connection.execute("SELECT name FROM indexes")}
 
 
-def create(connection: sqlite3.Connection, index: str, embedder_id: str, dimensions: int) -> None:
+def create(connection: Connection, index: str, embedder_id: str, dimensions: int) -> None:
     """Raises `ConflictError` when it exists with other vectors."""
     row = _find(connection, index)
     if row is None:
@@ -173,12 +63,12 @@ def create(connection: sqlite3.Connection, index: str, embedder_id: str, dimensi
         raise ConflictError("This lore index holds the vectors of another embedder.")
 
 
-def drop(connection: sqlite3.Connection, index: str) -> None:
+def drop(connection: Connection, index: str) -> None:
     """With all its documents; nothing happens when there is none."""
     connection.execute("DELETE FROM indexes WHERE name = ?", (index,))
 
 
-def write(connection: sqlite3.Connection, index: str, changes: Sequence[LoreEntry | Tombstone]) -> None:
+def write(connection: Connection, index: str, changes: Sequence[LoreEntry | Tombstone]) -> None:
     """Raises `NotFound`, and `BadInput` for a vector that is not of this index."""
     row = find(connection, index)
     winners = _winners(connection, row, changes)
@@ -192,7 +82,7 @@ def write(connection: sqlite3.Connection, index: str, changes: Sequence[LoreEntr
 
 
 def _winners(
-    connection: sqlite3.Connection, row: IndexRow, changes: Sequence[LoreEntry | Tombstone]
+    connection: Connection, row: IndexRow, changes: Sequence[LoreEntry | Tombstone]
 ) -> dict[str, LoreEntry | Tombstone]:
     """The newest change of each document, if nothing newer is stored. A document is gone *at* its tombstone's version."""
     sql = """SELECT document_id, version, gone FROM documents
@@ -208,7 +98,7 @@ def _winners(
     return winners
 
 
-def _insert(connection: sqlite3.Connection, row: IndexRow, change: LoreEntry | Tombstone) -> None:
+def _insert(connection: Connection, row: IndexRow, change: LoreEntry | Tombstone) -> None:
     sql = """INSERT INTO documents (index_id, document_id, version, gone, body, vectors) VALUES (?, ?, ?, ?, ?, ?)"""
     if isinstance(change, Tombstone):
         connection.execute(sql, (row.id, change.document_id, change.version, True, b"", b""))
@@ -229,7 +119,7 @@ def packed(vector: Vector, dimensions: int) -> Vector:
     return np.ascontiguousarray(vector, VECTOR)
 
 
-def versions(connection: sqlite3.Connection, row: IndexRow, document_ids: Sequence[str] | None) -> dict[str, int]:
+def versions(connection: Connection, row: IndexRow, document_ids: Sequence[str] | None) -> dict[str, int]:
     """Of the documents that are not gone."""
     sql = "SELECT document_id, version FROM documents WHERE index_id = ? AND NOT gone"
     if document_ids is None:
@@ -238,7 +128,7 @@ def versions(connection: sqlite3.Connection, row: IndexRow, document_ids: Sequen
     return dict(connection.execute(sql, (row.id, _json(document_ids))))
 
 
-def vectors(connection: sqlite3.Connection, row: IndexRow, keys: Sequence[str]) -> dict[str, Vector]:
+def vectors(connection: Connection, row: IndexRow, keys: Sequence[str]) -> dict[str, Vector]:
     """Of the chunks with these keys, as far as there are any."""
     width = row.dimensions * VECTOR.itemsize
     sql = """SELECT chunk_keys.key, substr(documents.vectors, position * ?1 + 1, ?1)
@@ -248,7 +138,7 @@ def vectors(connection: sqlite3.Connection, row: IndexRow, keys: Sequence[str]) 
     return {key: np.frombuffer(blob, VECTOR) for key, blob in found}
 
 
-def entries(connection: sqlite3.Connection, row: IndexRow, document_ids: Sequence[str]) -> dict[str, LoreEntry]:
+def entries(connection: Connection, row: IndexRow, document_ids: Sequence[str]) -> dict[str, LoreEntry]:
     """By document id."""
     sql = """SELECT document_id, version, body FROM documents
              WHERE index_id = ? AND NOT gone AND document_id IN (SELECT value FROM json_each(?))"""
@@ -256,7 +146,7 @@ def entries(connection: sqlite3.Connection, row: IndexRow, document_ids: Sequenc
     return {document_id: _entry(document_id, version, body) for document_id, version, body in found}
 
 
-def changed_since(connection: sqlite3.Connection, row: IndexRow, generation: int) -> Iterator[DocumentRow]:
+def changed_since(connection: Connection, row: IndexRow, generation: int) -> Iterator[DocumentRow]:
     """The documents that were written past `generation`, each once, in the order of their writing."""
     sql = "SELECT document_id, gone, body, vectors FROM documents WHERE index_id = ? AND id > ? ORDER BY id"
     for document_id, gone, body, blob in connection.execute(sql, (row.id, generation)):

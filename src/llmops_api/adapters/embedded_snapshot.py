@@ -4,18 +4,17 @@ It is derived from the rows of the file and never saved. Documents have numbers 
 gets a new number and its old one dies, so that nothing which a search has in hand changes under it.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tantivy import Document, Index, Query, Schema, SchemaBuilder, Searcher
 
 from llmops_api.adapters.embedded_rows import VECTOR, DocumentRow
-from llmops_api.ports.lore_index import Filter, LoreEntry
+from llmops_api.adapters.embedded_traits import Column, Traits
+from llmops_api.ports.lore_index import LoreEntry
 
 _BATCH = 1000
 """Documents that are read from the file at once: a few megabytes."""
@@ -44,76 +43,13 @@ def _schema() -> Schema:
 SCHEMA = _schema()
 
 
-def demands(wanted: Filter) -> Iterator[tuple[str, Collection[str]]]:
-    """The filter as traits, of each of which a document must have one of the values; `any_of` comes on top."""
-    for tag in wanted.tags_all:
-        yield "tags", (tag,)
-    for trait, values in (("tags", wanted.tags_any), ("kind", wanted.kinds), ("document_id", wanted.document_ids)):
-        if values:
-            yield trait, values
-    if wanted.locale:
-        yield "locale", (wanted.locale,)
-
-
-class Column:
-    """An array that only grows. `values` is what it holds so far: a view that later growth does not change."""
-
-    def __init__(self, dtype: type[np.generic] | np.dtype[Any], *width: int) -> None:
-        self._buffer: NDArray[Any] = np.empty((0, *width), dtype)
-        self.values = self._buffer
-
-    def extend(self, rows: Sequence[Any] | NDArray[Any]) -> None:
-        """Amortised: the buffer grows by half."""
-        start, end = len(self.values), len(self.values) + len(rows)
-        if end > len(self._buffer):
-            self._buffer = np.empty((max(end, end * 3 // 2), *self._buffer.shape[1:]), self._buffer.dtype)
-            self._buffer[:start] = self.values
-        self._buffer[start:end] = rows
-        self.values = self._buffer[:end]
-
-
-class Traits:
-    """Which documents have a trait (`kind`, `tags`, `locale`, `document_id`), dead ones included; it only grows."""
-
-    def __init__(self) -> None:
-        self._shared: dict[tuple[str, str], Column] = {}
-        self._of_id: dict[str, tuple[int, ...]] = {}
-
-    def extend(self, rows: Iterable[tuple[int, DocumentRow]]) -> None:
-        """Enter documents with the numbers they were given, higher than all before."""
-        fresh = defaultdict(list)
-        for number, row in rows:
-            self._of_id[row.document_id] = (*self.lives(row.document_id), number)
-            fresh["kind", row.body["kind"]].append(number)
-            fresh["locale", row.body["locale"]].append(number)
-            for tag in row.body["tags"]:
-                fresh["tags", tag].append(number)
-        for trait, numbers in fresh.items():
-            self._shared.setdefault(trait, Column(np.int64)).extend(numbers)
-
-    def lives(self, document_id: str) -> tuple[int, ...]:
-        """All numbers that a document has had."""
-        return self._of_id.get(document_id, ())
-
-    def mask(self, trait: str, values: Iterable[str], size: int) -> NDArray[np.bool_]:
-        """True for each of the first `size` documents that has the trait with any of the values."""
-        mask = np.zeros(size, np.bool_)
-        for value in values:
-            if trait == "document_id":
-                numbers = np.array(self.lives(value), np.int64)
-            else:
-                column = self._shared.get((trait, value))
-                numbers = column.values if column else np.empty(0, np.int64)
-            mask[numbers[: np.searchsorted(numbers, size)]] = True
-        return mask
-
-
 @dataclass(frozen=True, slots=True)
 class View:
     """One state of an index, for any number of threads; what only grows may have run ahead of it.
 
-    `alive`, `ids` and `kept` go by document number. `vectors` has a row for each chunk with a vector, `owners` the number of its
-    document, `chunks` its own number there. The rows of a document are neighbours, from one of `starts` to the next.
+    `alive`, `ids` and `kept` go by document number. `vectors` has a row for each chunk with a vector, `owners` the
+    number of its document, `chunks` its own number there. The rows of a document are neighbours, from one of `starts`
+    to the next.
     """
 
     generation: int

@@ -5,7 +5,8 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from llmops_api.adapters.embedded_snapshot import View, demands
+from llmops_api.adapters.embedded_snapshot import View
+from llmops_api.adapters.embedded_traits import demands
 from llmops_api.ports.lore_index import Filter, Vector, VectorHit
 
 _BLOCK = 16_384
