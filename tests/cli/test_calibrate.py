@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from tests.cli.conftest import Answer, FakeService, Run
 
 WORLD, SEARCH = "/v1/worlds/w", "/v1/worlds/w/lore/search"

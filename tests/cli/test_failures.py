@@ -1,7 +1,7 @@
 import pytest
-from tests.cli.conftest import Answer, FakeService, Run
 
 from llmops_api.cli.failures import Refused
+from tests.cli.conftest import Answer, FakeService, Run
 
 SEARCH = "/v1/worlds/w/lore/search"
 

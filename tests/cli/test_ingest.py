@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.cli.conftest import Answer, FakeService, Run
 
 WORLD, INGESTS, JOB = "/v1/worlds/w", "/v1/worlds/w/ingests", "/v1/jobs/job_1"

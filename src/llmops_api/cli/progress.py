@@ -31,9 +31,14 @@ def follow(service: Service, job_id: str, label: str) -> dict[str, Any]:
             f"llmops-api jobs show {job_id}"
         ) from interrupt
     if job["status"] != "succeeded":
-        reasons = "".join(f"\n  {each['message']}" for each in job["errors"])
+        reasons = "".join(f"\n  {describe(each)}" for each in job["errors"])
         raise CheckFailed(f"{job_id} is {job['status']}.{reasons}")
     return job
+
+
+def describe(error: Mapping[str, Any]) -> str:
+    """One of a job's errors: the field, when there is one, and what is wrong with it."""
+    return " ".join(filter(None, (error.get("field"), error["message"])))
 
 
 def _ended(service: Service, job_id: str, label: str) -> dict[str, Any]:

@@ -30,7 +30,11 @@ class Server(uvicorn.Server):
     """
 
     def __init__(self, settings: Settings, ready: Callable[[], None]) -> None:
-        self._app = resolve_name(APP)(settings)
+        """`ready` is called when requests are answered. Raises `OutOfReach` when the application cannot be built."""
+        try:
+            self._app = resolve_name(APP)(settings)
+        except Exception as error:
+            raise could_not_start(error) from error
         self._ready = ready
         super().__init__(
             uvicorn.Config(
@@ -84,17 +88,17 @@ def running(settings: Settings) -> Iterator[tuple[str, str]]:
     """
     key = secrets.token_urlsafe(32)
     ready: Future[None] = Future()
-    bound = bind("127.0.0.1", 0)
     server = Server(settings.model_copy(update={"admin_key": SecretStr(key)}), lambda: ready.set_result(None))
-    thread = Thread(target=_run, args=(server, bound, ready), name="service")
-    thread.start()
-    try:
-        ready.result()
-        yield url_of(bound), key
-    finally:
-        server.should_exit = True
-        thread.join()
-        bound.close()
+    with bind("127.0.0.1", 0) as bound:
+        url = url_of(bound)
+        thread = Thread(target=_run, args=(server, bound, ready), name="service")
+        thread.start()
+        try:
+            ready.result()
+            yield url, key
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def _run(server: Server, bound: socket.socket, ready: "Future[None]") -> None:
@@ -108,9 +112,7 @@ def _run(server: Server, bound: socket.socket, ready: "Future[None]") -> None:
 
 def could_not_start(error: Exception) -> OutOfReach:
     """The failure to show for what stopped a service from starting."""
-    failure = OutOfReach(f"the service could not start: {str(error) or type(error).__name__}")
-    failure.__cause__ = error
-    return failure
+    return OutOfReach(f"the service could not start: {str(error) or type(error).__name__}")
 
 
 def log_to_stderr(level: str) -> None:
@@ -121,6 +123,7 @@ def log_to_stderr(level: str) -> None:
         "filters": {"request": {"()": "llmops_api.request_context.RequestIdFilter"}},
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["request"], "formatter": "line"}},
+        "loggers": {"alembic": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
         "root": {"level": level, "handlers": ["stderr"]},
     }
     logging.config.dictConfig(configuration)

@@ -13,7 +13,7 @@ from llmops_api.cli.client import Service, path
 from llmops_api.cli.failures import Refused, WrongUse
 from llmops_api.cli.options import Json, Key, Url, World
 from llmops_api.cli.output import emit, note, say
-from llmops_api.cli.progress import follow
+from llmops_api.cli.progress import describe, follow
 from llmops_api.cli.reach import reach
 
 TEXTS = {".md", ".txt"}
@@ -119,7 +119,7 @@ def _report(counts: Counter[str], errors: list[dict[str, Any]], *, as_json: bool
         return
     for error in errors:
         place = f"{error['file']}:{error['line']}" if error.get("line") else error["file"]
-        note(f"{place}: {error.get('field') or ''} {error['message']}")
+        note(f"{place}: {describe(error)}")
     if counts["errors"] > len(errors):
         note(f"... and {counts['errors'] - len(errors)} more")
     say("{documents} documents: {created} created, {updated} updated, {unchanged} unchanged.".format(**result))

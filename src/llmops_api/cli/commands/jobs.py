@@ -7,6 +7,7 @@ import typer
 from llmops_api.cli.client import path
 from llmops_api.cli.options import Json, Key, Url
 from llmops_api.cli.output import emit, say
+from llmops_api.cli.progress import describe
 from llmops_api.cli.reach import reach
 
 command = typer.Typer(no_args_is_help=True, help="Look at a job, or cancel it.")
@@ -38,4 +39,4 @@ def _show(job: dict[str, Any], *, as_json: bool) -> None:
         say(f"  {name}: {value}")
     for error in job["errors"]:
         place = f"line {error['line']}: " if error.get("line") else ""
-        say(f"  {place}{error.get('field') or ''} {error['message']}")
+        say(f"  {place}{describe(error)}")
