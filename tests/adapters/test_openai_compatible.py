@@ -10,9 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pydantic import SecretStr
-from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of
-from tests.upstreams.asgi_upstream import TEXT
-from tests.upstreams.servers import OwnUpstream, Server
 
 from llmops_api.adapters import provider_http
 from llmops_api.adapters.openai_compatible import open_chat_model, open_embedder
@@ -29,6 +26,9 @@ from llmops_api.errors import (
 )
 from llmops_api.ports.chat import ChatModel, ChatResponse, FinishReason, Parameters, Usage
 from llmops_api.ports.embedding import Embedder, InputType
+from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of
+from tests.upstreams.asgi_upstream import TEXT
+from tests.upstreams.servers import OwnUpstream, Server
 
 
 class TestAgainstAimock(ChatModelContract):
@@ -155,9 +155,12 @@ async def test_deltas_come_as_they_are_made(model: ChatModel, own_upstream: OwnU
         assert (await anext(chunks)).text == "The "
 
 
-async def test_a_stream_read_to_its_end_leaves_its_connection_to_the_next(model: ChatModel, own_upstream: OwnUpstream):
-    for _ in range(5):
-        await chunks_of(model, a_request("normal"))
+@pytest.mark.parametrize("name", ["normal", "lingering"])
+async def test_a_stream_read_to_its_end_leaves_its_connection_to_the_next(
+    model: ChatModel, own_upstream: OwnUpstream, name: str
+):
+    for _ in range(3):
+        await chunks_of(model, a_request(name))
 
     assert own_upstream.get("/stats")["connections"] == 1
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import jsonschema_rs
 import pytest
-from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of, pieces_before
 
 from llmops_api.adapters.scripted import MODELS, ScriptedChatModel, ScriptedSettings, open_chat_model
 from llmops_api.adapters.scripted_json import SchemaError, smallest
@@ -20,6 +19,7 @@ from llmops_api.ports.chat import (
     ResponseFormat,
     Role,
 )
+from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of, pieces_before
 
 LORE = """<lore>
 <document id="place/gate" title="The Ember Gate">Two towers hold it up. It shuts when the Covering Bell rings &amp; opens at five.</document>
@@ -31,7 +31,7 @@ CHARACTER = f"""<character name="Joss Thrupp">
 <greeting>{GREETING}</greeting>
 <example_dialogue>{{{{user}}}}: Who are you?
 {{{{char}}}}: *sighs* "Keeper of this gate."
-Joss Thrupp: Knock on the small door.</example_dialogue>
+Joss Thrupp: Knock on the small door. Cold?</example_dialogue>
 </character>"""
 OPENINGS = ("One traveller.", "No geese.", "Keeper of this gate.", "Knock on the small door.")
 
@@ -73,10 +73,21 @@ async def test_without_a_character_it_says_that_it_is_no_language_model(scripted
     assert "no language model" in ungrounded
 
 
-async def test_a_character_opens_in_its_own_manner_and_then_quotes(scripted: ScriptedChatModel):
-    text = await text_of(scripted, asked("<player_line>When does the gate shut?</player_line>", character=CHARACTER))
+async def test_what_the_search_found_best_is_quoted_before_what_shares_one_word_more(scripted: ScriptedChatModel):
+    texts = ["The bell rings.", "Leeks grow.", "Pies burn.", "Carts roll.", "The bell rings at nine."]
+    documents = [f'<document id="{text}" title="">{text}</document>' for text in texts]
 
-    assert text in {f"{opening} {QUOTE}" for opening in OPENINGS}
+    text = await text_of(scripted, asked("Does the bell ring at nine?", lore=f"<lore>{documents}</lore>"))
+
+    assert text.endswith(": The bell rings.")
+
+
+async def test_a_character_opens_in_its_own_manner_and_then_quotes(scripted: ScriptedChatModel):
+    lines = [f"<player_line>When does the gate shut{'!' * number}</player_line>" for number in range(60)]
+
+    said = {await text_of(scripted, asked(line, character=CHARACTER)) for line in lines}
+
+    assert said == {f"{opening} {QUOTE}" for opening in OPENINGS}
 
 
 @pytest.mark.parametrize("lore", [LORE, ""])
@@ -87,7 +98,7 @@ async def test_small_talk_is_answered_with_the_spoken_words_of_the_characters_ow
 
     said = {await text_of(scripted, asked(greeting, lore=lore, character=CHARACTER)) for greeting in greetings}
 
-    assert said == {GREETING, "Keeper of this gate.", "Knock on the small door."}
+    assert said == {GREETING, "Keeper of this gate.", "Knock on the small door. Cold?"}
 
 
 async def test_a_character_without_lines_still_speaks(scripted: ScriptedChatModel):

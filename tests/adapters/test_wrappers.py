@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of
 
 from llmops_api.adapters.scripted import ScriptedChatModel, ScriptedSettings
 from llmops_api.adapters.wrappers import Limited, Limits, Measured, Retrying, WithDeadline, wrapped
@@ -24,6 +23,7 @@ from llmops_api.errors import (
 )
 from llmops_api.ports.chat import ChatModel, ChatRequest
 from llmops_api.telemetry import REGISTRY
+from tests.contracts.chat_model import ChatModelContract, a_request, chunks_of
 
 Call = Callable[[ChatModel, ChatRequest], Awaitable[str]]
 

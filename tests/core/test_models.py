@@ -7,7 +7,6 @@ from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
-from tests.contracts.chat_model import a_request, pieces_before
 
 from llmops_api.adapters.scripted import ScriptedChatModel, ScriptedSettings
 from llmops_api.core.models import Answer, Choice, Cost, ModelRef, Models, ProviderState
@@ -24,6 +23,7 @@ from llmops_api.errors import (
 )
 from llmops_api.ports.chat import ChatRequest
 from llmops_api.settings import Price
+from tests.contracts.chat_model import a_request, pieces_before
 
 REQUEST = a_request("any")
 Call = Callable[[Models, Choice, ChatRequest], Awaitable[Answer]]

@@ -166,6 +166,8 @@ async def _stream(request: dict[str, Any], send: Send) -> None:
         if model == "cut" and number == 3:
             raise Cut
         await send({"type": "http.response.body", "body": piece, "more_body": True})
+    if model == "lingering":
+        await asyncio.sleep(0.02)
     await send({"type": "http.response.body", "body": b""})
 
 
