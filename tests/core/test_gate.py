@@ -72,12 +72,18 @@ def test_an_unknown_name_weighs_more_than_an_unknown_word() -> None:
     assert not verdict("Wann schließt das Tor von Gondor?", cosine=0.5, locale="de").unknown_name
 
 
+def test_a_slip_of_the_finger_is_no_unknown_word() -> None:
+    """A misspelt name is taken for the one that it resembles; one that resembles none stays unknown."""
+    assert verdict("When does the Emmber Gate shut?", cosine=0.5).unknown == 0
+    assert verdict("When does the Timber Gate shut?", cosine=0.5).unknown > 0
+
+
 def test_the_larger_the_world_the_nearer_the_best_must_be() -> None:
     """The best of many unrelated documents is nearer by chance; beyond what was measured nothing is assumed."""
     scores = [verdict("When is the gate shut?", cosine=0.4, count=count).score for count in (64, 500, 2000)]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 3
-    assert verdict("When is the gate shut?", cosine=0.4, count=1).score == scores[0]
+    assert verdict("When is the gate shut?", cosine=0.4, count=2).score == scores[0]
     assert verdict("When is the gate shut?", cosine=0.4, count=10**6).score == scores[-1]
 
 

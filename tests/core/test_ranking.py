@@ -1,5 +1,6 @@
 """Two lists and what stands in the documents, fused."""
 
+from dataclasses import replace
 from math import log
 
 import pytest
@@ -53,13 +54,7 @@ def test_a_document_that_the_question_names_stands_first() -> None:
     question = "How old is the red dragon?"
     entries = [an_entry("dragon", "Red Dragon", FILLER), an_entry("mask", "Red Dragon Mask of the Old King", FILLER)]
     result = a_result(question, entries, keyword=["mask", "dragon"], cosines={"mask": 0.62, "dragon": 0.6, "far": 0.2})
-    result = SearchResult(
-        result.keyword,
-        result.vector,
-        {**result.entries, "far": an_entry("far", "Quay", FILLER)},
-        result.document_count,
-        result.document_frequency,
-    )
+    result = replace(result, entries={**result.entries, "far": an_entry("far", "Quay", FILLER)})
     assert order(rank(question, "en", result))[:2] == ["dragon", "mask"]
 
 
@@ -94,6 +89,25 @@ def test_rare_words_weigh_more_than_common_ones() -> None:
     weights = term_weights(result)
     assert sum(weights.values()) == pytest.approx(1)
     assert weights["dragon"] / weights["creature"] == pytest.approx(log(1 + 99.5 / 1.5) / log(1 + 40.5 / 60.5))
+
+
+@pytest.mark.parametrize("typed", ["gelaitnous", "gelatnous", "gelatiinous", "gelatonous", "gelatinous"])
+def test_a_slip_of_the_finger_still_names_a_title(typed: str) -> None:
+    """One letter too many, too few, another, or two exchanged."""
+    entries = [an_entry("cube", "Gelatinous Cube", FILLER), an_entry("ice", "Ice Cube", FILLER)]
+    question = f"How fast is the {typed} cube?"
+    result = a_result(question, entries, keyword=["ice", "cube"], cosines={"ice": 0.5, "cube": 0.5})
+    rare = {term: 2 if term in entries[0].text_terms else 0 for term in content_terms(question, "en")}
+    result = replace(result, document_frequency=rare)
+    assert order(rank(question, "en", result))[0] == "cube"
+
+
+@pytest.mark.parametrize("word", ["glatonus", "elatinous", "cuba", "gelatinousness"])
+def test_a_word_that_is_merely_similar_names_nothing(word: str) -> None:
+    """Two slips, another first letter, or a short word are another word."""
+    entry = an_entry("cube", "Gelatinous Cube", FILLER)
+    result = replace(a_result(word, [entry], cosines={"cube": 0.5}), document_frequency={word: 0})
+    assert rank(word, "en", result)[0].evidence.title == 0
 
 
 def test_without_vectors_words_alone_decide() -> None:

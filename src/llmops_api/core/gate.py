@@ -97,7 +97,7 @@ def judge(
 ) -> Verdict:
     """The verdict on a question from its search and its ranking; works without vectors too."""
     shares = term_weights(result)
-    absent = {term for term in shares if not result.document_frequency[term]}
+    absent = {term for term in shares if not result.document_frequency.get(term, 1)}
     cosine = max((hit.cosine for hit in result.vector), default=None)
     passage = max((each.evidence.passage for each in ranked[:_CONSIDERED]), default=0.0) if shares else _NO_WORDS
     unknown = sum(shares[term] for term in absent)

@@ -24,6 +24,9 @@ _LEAST_SPREAD = 0.1
 _QUOTED = 20
 """Documents from the top whose best chunk is looked for when no vector names it; nobody reads further."""
 
+_MENDED = 5
+"""Letters of the shortest word whose misspelling is mended."""
+
 _K1, _B = 1.2, 0.75
 
 
@@ -98,11 +101,44 @@ def rank(question: str, locale: str, result: SearchResult) -> list[Ranked]:  # n
 
 
 def term_weights(result: SearchResult) -> dict[str, float]:
-    """The share of each query term in what the question asks, by its rarity (BM25's idf); they add up to 1."""
+    """The share of each query term in what the question asks, by its rarity (BM25's idf); they add up to 1.
+
+    A term that stands nowhere gives way to a word in the title of something found that is spelt almost like it.
+    """
     count = result.document_count
-    rarity = {term: log(1 + (count - n + 0.5) / (n + 0.5)) for term, n in result.document_frequency.items()}
+    rarity: dict[str, float] = {}
+    for term, n in result.document_frequency.items():
+        meant = term if n else _respelt(term, result)
+        rarity[meant] = max(log(1 + (count - n + 0.5) / (n + 0.5)), rarity.get(meant, 0.0))
     total = sum(rarity.values())
     return {term: value / total for term, value in rarity.items()} if total else {}
+
+
+def _respelt(term: str, result: SearchResult) -> str:
+    """The term, or that of a title one slip of the finger away; short words are too alike for that."""
+    if len(term) < _MENDED:
+        return term
+    found = [hit.document_id for hit in result.vector] + [hit.document_id for hit in result.keyword]
+    titled = (word for each in found for word in result.entries[each].title_terms)
+    return next((word for word in titled if len(word) >= _MENDED and _one_slip(term, word)), term)
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """A letter too many, too few or another, or two exchanged (Damerau); the first letter is seldom wrong."""
+    if one[0] != other[0] or abs(len(one) - len(other)) > 1:
+        return False
+    start = _alike(one, other)
+    one, other = one[start:][::-1], other[start:][::-1]
+    end = _alike(one, other)
+    one, other = one[end:], other[end:]
+    return max(len(one), len(other)) < 2 or (len(one) == len(other) == 2 and one == other[::-1])
+
+
+def _alike(one: str, other: str) -> int:
+    """How many letters two words begin with alike."""
+    return next(
+        (i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
+    )
 
 
 def _nearness(result: SearchResult) -> dict[str, float]:
