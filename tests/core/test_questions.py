@@ -438,5 +438,6 @@ def test_what_asks_nothing_asks_for_no_fact(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["do you " * 5000, "how, " * 5000, "," * 20000, "is it " * 9000, "so " * 9000 + "?"])
 def test_a_long_babble_is_answered_too(text: str) -> None:
-    """Only the beginning is looked at."""
+    """Only the beginning and the end are looked at, and there a question is found."""
     assert not asks_for_fact(text, "en", PERSONA)
+    assert asks_for_fact(f"{text}. Who painted the Mona Lisa?", "en", PERSONA)

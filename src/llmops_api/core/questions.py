@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from llmops_api.core.foreign_questions import asks_in
 from llmops_api.core.terms import analyse, content_terms, fold, language_of
 
-_LONGEST = 2000
-"""Code points that are looked at: a question stands at the beginning or the end of what a player types."""
+_LOOKED_AT = 1000
+"""Code points at either end of a line: a question stands at the beginning or the end of what a player types."""
 
 _SENTENCE = re.compile(r"[^.!?…。！？؟;\n]+[.!?…。！？؟;]*")
 _ABBREVIATION = re.compile(r"\b(mr|mrs|ms|dr|st|prof|capt|sgt|lt|vs|[a-z])\.(?=\s)", re.IGNORECASE)
@@ -104,7 +104,8 @@ def asks_for_fact(text: str, locale: str, persona: str) -> bool:
     English is known thoroughly; in other languages a question counts by its mark or its question word, unless it is a
     greeting or addressed to the character.
     """
-    text = text[:_LONGEST]
+    if len(text) > 2 * _LOOKED_AT:
+        text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}"
     own = _Persona.of(persona, locale)
     if any(_is_fact(clause, original, own) for clause, original in _clauses(text)):
         return True
