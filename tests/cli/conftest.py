@@ -105,8 +105,8 @@ def run(
     """`llmops-api` with these arguments against the stand-in, reading `stdin`."""
 
     def run(*arguments: str, stdin: str = "", url: str | None = None) -> Outcome:
-        (tmp_path / "stdin").write_text(stdin)
-        with (tmp_path / "stdin").open() as given:
+        (tmp_path / "stdin").write_text(stdin, "utf-8", "surrogateescape")
+        with (tmp_path / "stdin").open(encoding="utf-8") as given:
             monkeypatch.setattr("sys.stdin", given)
             monkeypatch.setenv("LLMOPS_URL", url or service.url)
             monkeypatch.setenv("LLMOPS_KEY", "the-key")

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 
 from tests.cli.conftest import Answer, FakeService, Run
 
@@ -63,3 +65,17 @@ def test_a_character_that_is_not_there_is_wrong_use(run: Run) -> None:
     outcome = run("chat", "nobody", "--world", "w", stdin="hello\n")
     assert outcome.code == 2
     assert outcome.err == "error: There is no such thing.\n"
+
+
+def test_standard_input_that_is_no_text_is_wrong_use(run: Run, service: FakeService) -> None:
+    outcome = run("chat", "guard", "--world", "w", stdin="hal\udcfft\n")
+    assert outcome.code == 2
+    assert "not utf-8" in outcome.err
+    assert service.asked == []
+
+
+def test_ctrl_c_ends_a_chat_that_reads_from_a_pipe(run: Run, service: FakeService) -> None:
+    interrupting = Answer(events=STREAM, before=lambda: os.kill(os.getpid(), signal.SIGINT))
+    service.answers("POST", DIALOGUE, interrupting)
+    assert run("chat", "guard", "--world", "w", stdin="one\ntwo\n").code == 130
+    assert len(service.asked) == 1

@@ -116,7 +116,6 @@ def test_an_ingest_that_is_cut_off_and_run_again_ends_complete(
             if f"of {DOCUMENTS}" in line and int(line.rsplit(" ", 3)[1]) >= done:
                 break
         process.send_signal(end)
-    assert process.returncode == (130 if end is signal.SIGINT else -end)
     result = shell.json("ingest", str(lore), "--world", "towers")
     assert result["documents"] == DOCUMENTS
     assert result["error_count"] == 0

@@ -9,7 +9,7 @@ import typer
 
 from llmops_api.cli.client import Service, path
 from llmops_api.cli.events import Event
-from llmops_api.cli.failures import Refused
+from llmops_api.cli.failures import Refused, WrongUse
 from llmops_api.cli.options import Json, Key, Locale, Model, Url, World
 from llmops_api.cli.output import emit, note, say
 from llmops_api.cli.reach import reach
@@ -44,7 +44,8 @@ def chat(
 def _converse(service: Service, target: str, body: dict[str, Any], *, as_json: bool) -> None:
     given = {name: value for name, value in body.items() if value is not None}
     conversation: dict[str, str] = {}
-    for line in _lines():
+    prompt = "> " if sys.stdin.isatty() and not as_json else ""
+    for line in _lines(prompt):
         if line == "/quit":
             return
         if line == "/new":
@@ -60,7 +61,9 @@ def _turn(service: Service, target: str, body: dict[str, Any], *, as_json: bool)
         with closing(service.events(target, body)) as events:
             answer = _printed(events) if as_json else speak(events, "text")
     except KeyboardInterrupt:
-        say("")
+        if not sys.stdin.isatty():
+            raise
+        note("")
     except Refused as refused:
         if not sys.stdin.isatty():
             raise
@@ -89,13 +92,14 @@ def _footnotes(answer: dict[str, Any]) -> None:
         say(f"  {answer['spoken_by']}: {answer['reason']}", style="dim")
 
 
-def _lines() -> Iterator[str]:
-    """What the player says: from the prompt on a terminal, else the lines of standard input; never an empty line."""
-    asked = sys.stdin.isatty()
+def _lines(prompt: str) -> Iterator[str]:
+    """What the player says, never an empty line. Raises `WrongUse` for what is not text."""
     while True:
         try:
-            line = input("> " if asked else "").strip()
+            line = input(prompt).strip()
         except EOFError:
             return
+        except UnicodeDecodeError as error:
+            raise WrongUse(f"standard input is not {error.encoding}.") from error
         if line:
             yield line
