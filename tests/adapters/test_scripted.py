@@ -73,13 +73,27 @@ async def test_without_a_character_it_says_that_it_is_no_language_model(scripted
     assert "no language model" in ungrounded
 
 
+def lore_of(*texts: str) -> str:
+    return "<lore>" + "".join(f'<document id="{text}" title="">{text}</document>' for text in texts) + "</lore>"
+
+
 async def test_what_the_search_found_best_is_quoted_before_what_shares_one_word_more(scripted: ScriptedChatModel):
-    texts = ["The bell rings.", "Leeks grow.", "Pies burn.", "Carts roll.", "The bell rings at nine."]
-    documents = [f'<document id="{text}" title="">{text}</document>' for text in texts]
+    lore = lore_of(
+        "The old brass bell rings.", "Leeks grow.", "Pies burn.", "Carts roll.", "The old brass bell rings at dusk."
+    )
 
-    text = await text_of(scripted, asked("Does the bell ring at nine?", lore=f"<lore>{documents}</lore>"))
+    text = await text_of(scripted, asked("Does the old brass bell ring at dusk?", lore=lore))
 
-    assert text.endswith(": The bell rings.")
+    assert text.endswith(": The old brass bell rings.")
+
+
+async def test_a_question_after_a_time_is_answered_with_one(scripted: ScriptedChatModel):
+    lore = lore_of("The gate closes with a groan. The gate closes at nine.")
+
+    assert (await text_of(scripted, asked("When does the gate close?", lore=lore))).endswith(
+        " The gate closes at nine."
+    )
+    assert (await text_of(scripted, asked("Does the gate close?", lore=lore))).endswith(" with a groan.")
 
 
 async def test_a_character_opens_in_its_own_manner_and_then_quotes(scripted: ScriptedChatModel):

@@ -78,23 +78,27 @@ def _sentences(text: str) -> list[str]:
 
 
 def _quote(question: str, documents: Sequence[_Element]) -> str:
-    """The sentence that shares most with the question: rare words count for more, and so do earlier documents, which
-    the search found better, and documents whose title is asked for."""
+    """The sentence that, with its document's title, shares most with the question, rare words counting for more.
+
+    The first documents are the likelier ones; a question after a number or a time wants a sentence with one.
+    """
     wanted = set(content_terms(question, _LOCALE))
-    sentences = [(place, sentence) for place, each in enumerate(documents) for sentence in _sentences(each.text)]
-    shared = [wanted & set(analyse(sentence, _LOCALE)) for _, sentence in sentences]
-    titles = [wanted & set(analyse(each.attribute("title"), _LOCALE)) for each in documents]
+    sentences = [
+        (rank, document, each) for rank, document in enumerate(documents) for each in _sentences(document.text)
+    ]
+    shared = [
+        wanted & {*analyse(each, _LOCALE), *analyse(document.attribute("title"), _LOCALE)}
+        for _, document, each in sentences
+    ]
     frequency = Counter(term for terms in shared for term in terms)
-
-    def weight(terms: set[str]) -> float:
-        return sum(math.log(1 + len(sentences) / (1 + frequency[term])) for term in terms)
-
-    def score(number: int) -> float:
-        place = sentences[number][0]
-        return (weight(shared[number]) + weight(titles[place]) / 2) / (1 + place / 4)
-
-    best = max(range(len(sentences)), key=score, default=None)
-    return sentences[best][1] if best is not None and score(best) else ""
+    quantity = _ASKS_QUANTITY.match(question) is not None
+    best, most = "", 0.0
+    for (rank, _, sentence), terms in zip(sentences, shared, strict=True):
+        score = sum(math.log(1 + len(sentences) / frequency[term]) for term in terms)
+        score *= _FITTING if quantity and _QUANTITY.search(sentence) else 1.0
+        if (score := score / (1 + _LATER * rank)) > most:
+            best, most = sentence, score
+    return best
 
 
 def _in_character(character: _Element, quote: str, seed: int) -> str:
