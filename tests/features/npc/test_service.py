@@ -311,11 +311,15 @@ async def test_a_turn_that_cannot_be_kept_is_answered_all_the_same(stage: Stage,
 async def test_a_state_store_that_does_not_answer_costs_the_voice_but_not_the_line(
     stage: Stage, get: Any, reason: Reason
 ) -> None:
-    answer = await stage.with_state(get=get).say(QUESTION, deadline_ms=100, conversation_id="conv_x")
+    """Nothing is kept in a conversation that nobody could check."""
+    failing = stage.with_state(get=get)
+    answer = await failing.say(QUESTION, deadline_ms=100, conversation_id="conv_x")
+    await failing.dialogue.recorder.drained()
 
-    assert (answer.spoken_by, answer.reason) == (SpokenBy.AUTHORED, reason)
+    assert (answer.spoken_by, answer.reason, answer.conversation_id) == (SpokenBy.AUTHORED, reason, "conv_x")
     assert answer.text
-    assert answer.conversation_id == "conv_x"
+    with pytest.raises(NotFound):
+        await stage.dialogue.conversations.get("w", "conv_x")
 
 
 async def test_a_client_that_leaves_ends_the_model_call_and_keeps_what_was_sent(stage: Stage) -> None:
@@ -428,3 +432,20 @@ async def test_two_hundred_dialogues_on_one_save_lose_no_turn(stage: Stage) -> N
     kept = await stage.dialogue.conversations.list("w", Criteria(save_id="s1"), limit=500)
 
     assert {each.id for each in kept} == {answer.conversation_id for answer in answers}
+
+
+async def test_a_turn_waits_until_the_one_before_it_is_written(stage: Stage) -> None:
+    """The answer may be out while the store still writes; whoever goes on with the conversation finds it all the same."""
+    held = asyncio.Event()
+
+    async def slowly(*changes: Any) -> list[int]:
+        await held.wait()
+        return await stage.state.write(*changes)
+
+    slow = stage.with_state(write=slowly)
+    first = await slow.say(GREETING, deadline_ms=50)
+    following = asyncio.ensure_future(slow.say(GREETING, conversation_id=first.conversation_id))
+    await asyncio.sleep(0)
+    held.set()
+
+    assert (await following).conversation_id == first.conversation_id
