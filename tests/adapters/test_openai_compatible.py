@@ -15,6 +15,7 @@ from llmops_api.adapters import provider_http
 from llmops_api.adapters.openai_compatible import open_chat_model, open_embedder
 from llmops_api.adapters.server_sent_events import EventDecoder
 from llmops_api.errors import (
+    BadInput,
     ProviderDenied,
     ProviderError,
     ProviderGarbled,
@@ -100,6 +101,7 @@ BROKEN = {
     "truncated": ProviderGarbled,
     "empty": ProviderGarbled,
     "no-choices": ProviderGarbled,
+    "null-choices": ProviderGarbled,
     "odd-content": ProviderGarbled,
     "no-finish": ProviderInterrupted,
     "error-in-body": ProviderUnavailable,
@@ -137,10 +139,10 @@ async def test_nothing_that_the_provider_wrote_enters_our_message(model: ChatMod
 async def test_retry_after_is_read_as_seconds_and_as_a_date(model: ChatModel):
     errors = [
         await failure_of(model, name, streamed=False)
-        for name in ("throttled", "throttled-until", "throttled-silently", "unready")
+        for name in ("throttled", "throttled-until", "throttled-somewhen", "throttled-silently", "unready")
     ]
 
-    assert [getattr(error, "retry_after", error.extra.get("retry_after")) for error in errors] == [7, 0, None, 1]
+    assert [getattr(error, "retry_after", error.extra.get("retry_after")) for error in errors] == [7, 0, None, None, 1]
 
 
 async def test_a_stream_cut_anywhere_even_inside_a_character_is_read_whole(model: ChatModel):
@@ -163,6 +165,13 @@ async def test_a_stream_read_to_its_end_leaves_its_connection_to_the_next(
         await chunks_of(model, a_request(name))
 
     assert own_upstream.get("/stats")["connections"] == 1
+
+
+async def test_half_a_character_is_bad_input_and_never_sent(model: ChatModel, own_upstream: OwnUpstream):
+    with pytest.raises(BadInput):
+        await model.generate(a_request("normal", "half of \ud83d"))
+
+    assert own_upstream.calls("normal") == 0
 
 
 async def test_a_refusal_is_a_filtered_answer(model: ChatModel):

@@ -266,8 +266,9 @@ def test_a_schema_that_doubles_at_every_step_is_refused_soon():
         smallest({"$ref": "#/$defs/s0", "$defs": {**steps, "s40": {"type": "string"}}})
 
 
-async def test_a_response_format_that_it_cannot_fill_is_rejected(scripted: ScriptedChatModel):
-    request = replace(a_request("demo"), response_format=ResponseFormat({"pattern": "x"}))
+@pytest.mark.parametrize("schema", [{"pattern": "x"}, {"const": "half of \ud83d"}], ids=["pattern", "half"])
+async def test_a_response_format_that_it_cannot_fill_is_rejected(scripted: ScriptedChatModel, schema: dict):
+    request = replace(a_request("demo"), response_format=ResponseFormat(schema))
 
-    with pytest.raises(ProviderRejected, match="pattern"):
+    with pytest.raises(ProviderRejected, match="response format"):
         await scripted.generate(request)

@@ -75,7 +75,7 @@ class _Usage(WireModel):
 class _Completion(WireModel):
     """A whole answer, or a piece of a streamed one, whose last piece may hold the usage and no choice."""
 
-    choices: tuple[_Choice, ...] = ()
+    choices: tuple[_Choice, ...] | None = None
     usage: _Usage | None = None
     error: dict[str, Any] | str | None = None
 

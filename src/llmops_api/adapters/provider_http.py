@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from llmops_api.adapters.server_sent_events import EventDecoder
 from llmops_api.errors import (
+    BadInput,
     ProviderDenied,
     ProviderError,
     ProviderGarbled,
@@ -61,8 +62,11 @@ class ProviderHttp:
 
     @asynccontextmanager
     async def request(self, method: str, path: str, body: Any = None) -> AsyncIterator[ClientResponse]:
-        """A good answer (2xx), its body still to be read; leaving before the body's end closes the connection."""
-        data = None if body is None else orjson.dumps(body)
+        """A good answer (2xx), its body still to be read; leaving before the body's end closes the connection.
+
+        Raises `BadInput` for a `body` that JSON cannot hold.
+        """
+        data = None if body is None else _json(body)
         answered = False
         try:
             async with self._session.request(
@@ -157,11 +161,18 @@ async def open_http(name: str, base_url: str, api_key: SecretStr | None) -> Asyn
         yield ProviderHttp(session, base_url, name)
 
 
+def _json(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise BadInput("The request holds what JSON cannot: half a character, or an endless number.") from error
+
+
 def _seconds(retry_after: str) -> float | None:
     """`Retry-After` (RFC 9110, 10.2.3): seconds, or a date; None when it is neither."""
     with suppress(ValueError):
         seconds = float(retry_after)
         return max(0.0, seconds) if math.isfinite(seconds) else None
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):  # a date without a zone cannot be compared
         return max(0.0, (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds())
     return None

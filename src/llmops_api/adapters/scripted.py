@@ -124,7 +124,7 @@ class ScriptedChatModel:
 def _json(schema: Any) -> str:
     try:
         return orjson.dumps(smallest(schema)).decode()
-    except SchemaError as error:
+    except (SchemaError, orjson.JSONEncodeError) as error:
         raise ProviderRejected(f"scripted cannot fill this response format: {error}", provider=_PROVIDER) from error
 
 
