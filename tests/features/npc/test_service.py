@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.features.npc.stage import GREETING, GUARD, LORE, QUESTION, STRANGE, Stage, Step, Unruly, open_stage
 
 from llmops_api.core.conversations import Criteria, Reason, SpokenBy
 from llmops_api.errors import BackendUnavailable, NotFound, ProviderInterrupted, ProviderUnavailable, UnknownModel
@@ -16,6 +15,7 @@ from llmops_api.features.npc.authored import AuthoredLines
 from llmops_api.features.npc.schemas import DialogueRequest, DialogueResponse
 from llmops_api.ports.chat import FinishReason, Role
 from llmops_api.settings import Price
+from tests.features.npc.stage import GREETING, GUARD, LORE, QUESTION, STRANGE, Stage, Step, Unruly, open_stage
 
 BROKEN = ProviderInterrupted("it broke off", provider="unruly")
 DOWN = ProviderUnavailable("it is down", provider="unruly")
