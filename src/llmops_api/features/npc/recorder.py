@@ -15,7 +15,7 @@ class Recorder:
 
     def __init__(self, conversations: Conversations) -> None:
         self._conversations = conversations
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], str] = {}
 
     def start(
         self, conversation: Conversation, turn: Turn, *also: Change, receipt: Receipt | None = None
@@ -25,9 +25,14 @@ class Recorder:
         `receipt` is released when the change that settles it, one of `also`, could not be written.
         """
         task = asyncio.create_task(self._record(conversation, turn, also, receipt))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = conversation.id
+        task.add_done_callback(self._tasks.pop)
         return task
+
+    async def caught_up(self, conversation_id: str) -> None:
+        """Return when what was begun in this conversation is written: a turn that follows must find the one before."""
+        if tasks := [task for task, of in self._tasks.items() if of == conversation_id]:
+            await asyncio.wait(tasks)
 
     async def drained(self) -> None:
         """Return when all that was begun is written; the state store must stay open until then."""

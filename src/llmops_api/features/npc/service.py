@@ -115,6 +115,8 @@ class Dialogue:
 
     async def _read(self, scene: Scene) -> Scene:
         body, character_id = scene.body, scene.character.id
+        if body.conversation_id is not None:
+            await self.recorder.caught_up(body.conversation_id)
         character, (conversation, history, authored) = await asyncio.gather(
             self.characters.get(scene.world.id, character_id),
             recall(self.conversations, scene.world, character_id, body, scene.conversation),
