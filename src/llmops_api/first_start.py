@@ -15,21 +15,29 @@ from llmops_api.ports.state import Put
 from llmops_api.settings import Settings
 
 SETUP = "setup"
-KEY_FILE = "admin.key"
 
 log = logging.getLogger(__name__)
 
 
 async def furnish_first(settings: Settings, rooms: State) -> None:
-    """A first key when there is none at all, and the sample world where the settings want it."""
-    if settings.admin_key is None and not await rooms.keys.list(limit=1):
-        await _first_key(settings.data_dir / KEY_FILE, rooms.keys)
+    """A first key when nobody is admin yet, and the sample world where the settings want it."""
+    if settings.admin_key is None and not await _has_admin(rooms.keys):
+        await _first_key(settings.key_file, rooms.keys)
     name = SAMPLE if settings.seed is True else settings.seed
     if name and await rooms.backends.state.get(SETUP, f"seed/{name}") is None:
         if settings.seed is not True or not await rooms.worlds.list(limit=1):
             await seed(name, rooms.worlds, rooms.lore, rooms.characters)
             log.info("loaded the sample world as %s", name)
         await rooms.backends.state.write(Put(SETUP, f"seed/{name}", {}))
+
+
+async def _has_admin(keys: Keys) -> bool:
+    after = ""
+    while found := await keys.list(after=after):
+        if any(Scope.ADMIN in key.scopes and key.revoked_at is None for key in found):
+            return True
+        after = found[-1].key_id
+    return False
 
 
 async def _first_key(path: Path, keys: Keys) -> None:

@@ -1,5 +1,6 @@
 """Our errors as RFC 9457 problem documents, in the answer and on the OpenAPI page alike."""
 
+import logging
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,9 +8,12 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from llmops_api.errors import (
+    AuthenticationError,
     BackendUnavailable,
     BadInput,
     LLMOpsError,
+    NotFound,
+    PermissionDenied,
     ProviderDenied,
     ProviderError,
     ProviderGarbled,
@@ -34,6 +38,9 @@ PROVIDER_PROBLEMS: tuple[type[LLMOpsError], ...] = (
     ProviderTimeout,
 )
 """What a route that asks a provider may answer."""
+
+
+log = logging.getLogger(__name__)
 
 
 class FieldProblem(BaseModel):
@@ -77,9 +84,12 @@ class InternalError(LLMOpsError):
     """A fault of ours; the log has the rest under the trace id."""
 
 
-def as_error(error: BaseException) -> LLMOpsError:
-    """Ours as it is; anything else as the one error that tells a caller nothing."""
-    return error if isinstance(error, LLMOpsError) else InternalError("Something failed on our side; the log has it.")
+def as_error(error: Exception) -> LLMOpsError:
+    """Ours as it is; anything else, logged, as the one error that tells a caller nothing."""
+    if isinstance(error, LLMOpsError):
+        return error
+    log.error("unexpected failure", exc_info=error)
+    return InternalError("Something failed on our side; the log has it.")
 
 
 def problem_of(error: LLMOpsError, request: Request) -> Problem:
@@ -122,3 +132,7 @@ def _described(codes: Iterable[str]) -> dict[str, Any]:
         "description": "Problem: " + ", ".join(f"`{code}`" for code in sorted(codes)),
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+KEYED = problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable)
+"""What any route that needs a key may answer."""

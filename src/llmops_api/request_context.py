@@ -6,16 +6,15 @@ import secrets
 import time
 from contextvars import ContextVar
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from llmops_api.telemetry import HTTP_DURATION
+from llmops_api.telemetry import http_request_finished
 
 request_id: ContextVar[str] = ContextVar("request_id", default="-")
 log = logging.getLogger("llmops_api.access")
 
-REQUEST_ID = re.compile(r"[\x21-\x7e]{1,128}")
-TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C trace context, version 00."""
 
 
@@ -37,11 +36,12 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        name = headers.get("x-request-id", "")
-        name = name if REQUEST_ID.fullmatch(name) else secrets.token_hex(8)
-        trace = TRACEPARENT.fullmatch(headers.get("traceparent", ""))
-        scope["trace_id"] = trace[1] if trace else secrets.token_hex(16)
+        headers = dict(scope["headers"])
+        drawn = secrets.token_hex(24)
+        given = headers.get(b"x-request-id", b"")
+        name = given.decode() if REQUEST_ID.fullmatch(given) else drawn[:16]
+        trace = TRACEPARENT.fullmatch(headers.get(b"traceparent", b""))
+        scope["trace_id"] = trace[1].decode() if trace else drawn[16:]
         request_id.set(name)
         status = 500
         started = time.perf_counter()
@@ -50,7 +50,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).append("x-request-id", name)
+                message["headers"] = [*message["headers"], (b"x-request-id", name.encode())]
             await send(message)
 
         try:
@@ -58,5 +58,5 @@ class RequestContext:
         finally:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "_OTHER")
-            HTTP_DURATION.labels(scope["method"], route, status).observe(seconds)
+            http_request_finished(scope["method"], route, status, seconds)
             log.info("%s %s %d %.1f ms trace %s", scope["method"], route, status, seconds * 1000, scope["trace_id"])

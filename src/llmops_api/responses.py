@@ -13,13 +13,27 @@ from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
 
-from llmops_api.core.idempotency import Receipt, Receipts
+from llmops_api.core.idempotency import KEY_CHARS_AT_MOST, Receipt, Receipts
 from llmops_api.core.keys import Principal
 from llmops_api.problems import Problem, as_error, problem_of
 
 KEEP_ALIVE_SECONDS = 15.0
 LEASE_SECONDS = 120.0
+WATCH_AFTER_SECONDS = 0.05
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
+IDEMPOTENT: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "idempotency-key",
+            "in": "header",
+            "description": "A new one for each act, the same one for each retry of it.",
+            "required": False,
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_AT_MOST},
+        }
+    ]
+}
+"""The `openapi_extra` of a route that answers with `respond` or `respond_once`. FastAPI would take twice as long to
+read the header as everything else that is done about keys."""
 CLIENT_CLOSED_REQUEST = 499
 """The status that nginx logs for a client that went away; nobody reads this answer."""
 
@@ -41,10 +55,10 @@ async def respond(request: Request, principal: Principal, body: BaseModel, act: 
     `act` is given the receipt of the request's `Idempotency-Key` and may settle it together with its own writes;
     what it leaves open is settled here. A replayed answer is the stored one, streamed as a lone `done`.
     """
-    receipt = await begin(request, principal, fingerprint_of(body) if _key(request) else b"")
+    receipt = None if _key(request) is None else await begin(request, principal, fingerprint_of(body))
     if receipt is not None and receipt.replay is not None:
         return _replayed(receipt.replay, stream=stream)
-    events = _settled(act(receipt), receipt, request)
+    events = act(None) if receipt is None else _settled(act(receipt), receipt, request)
     if stream:
         return StreamingResponse(_encoded(events, request), media_type="text/event-stream", headers=STREAM_HEADERS)
     return await until_disconnected(request, _whole(events))
@@ -101,33 +115,53 @@ def _key(request: Request) -> str | None:
 
 
 async def until_disconnected(request: Request, work: Coroutine[Any, Any, Response]) -> Response:
-    """Await `work`, cancelled as soon as the client has closed the connection. The body must have been read."""
+    """Await `work`, cancelled soon after the client has closed the connection. The body must have been read."""
     here = asyncio.current_task()
     assert here is not None
-    watch = asyncio.ensure_future(_cancel_when_gone(request, here))
+    watch = _Watch(request, here)
+    # A task for each costs a tenth of a short answer, so only what lasts is watched.
+    timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, watch.start)
     try:
         return await work
     except asyncio.CancelledError:
-        if not watch.done() or here.uncancel() > 0:
+        if not watch.saw_it_go or here.uncancel() > 0:
             raise
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     finally:
-        watch.cancel()
+        timer.cancel()
+        watch.end()
 
 
-async def _cancel_when_gone(request: Request, task: asyncio.Task[Any]) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    task.cancel()
+class _Watch:
+    """From its start until its end, cancels a task when the client has gone."""
+
+    def __init__(self, request: Request, task: asyncio.Task[Any]) -> None:
+        self._request = request
+        self._task = task
+        self._watching: asyncio.Task[None] | None = None
+        self.saw_it_go = False
+
+    def start(self) -> None:
+        self._watching = asyncio.ensure_future(self._cancel_when_gone())
+
+    def end(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+
+    async def _cancel_when_gone(self) -> None:
+        while (await self._request.receive())["type"] != "http.disconnect":
+            pass
+        self.saw_it_go = True
+        self._task.cancel()
 
 
 async def _settled(
-    events: AsyncGenerator[StreamEvent, None], receipt: Receipt | None, request: Request
+    events: AsyncGenerator[StreamEvent, None], receipt: Receipt, request: Request
 ) -> AsyncGenerator[StreamEvent, None]:
     """The same events; the receipt is settled before `done` goes out, and released when the act failed."""
     async with aclosing(events), released(receipt):
         async for event in events:
-            if event.name == "done" and receipt is not None and not receipt.settled:
+            if event.name == "done" and not receipt.settled:
                 await request.app.state.backends.state.write(receipt.settle(event.data.model_dump(mode="json")))
             yield event
 

@@ -1,5 +1,6 @@
 """What several use-cases put on the wire alike."""
 
+import re
 import unicodedata
 from typing import Annotated, Generic, Self, TypeVar
 
@@ -10,12 +11,14 @@ from llmops_api.ports import chat
 
 T = TypeVar("T")
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 
 def _storable(text: str) -> str:
     """Refuse what no store can keep or no reader can see as text: NUL and lone surrogates."""
     if "\x00" in text:
         raise ValueError("holds a NUL character; remove it")
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         raise ValueError("holds half of a surrogate pair; send whole characters")
     return text
 

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'state.sqlite'}"
 
     @property
+    def key_file(self) -> Path:
+        """Where the first key is written, for its owner alone."""
+        return self.data_dir / "admin.key"
+
+    @property
     def jobs_url(self) -> str:
         """Where durable jobs are kept: beside the state on a server, in a file of their own on a laptop."""
         return self.database_url or f"sqlite:///{self.data_dir / 'jobs.sqlite'}"

@@ -1,9 +1,7 @@
 import pytest
 
 from llmops_api.cli.failures import WrongUse
-from llmops_api.cli.reach import ADMIN_KEY_FILE
 from llmops_api.cli.server import bind, url_of
-from llmops_api.first_start import KEY_FILE
 
 
 @pytest.mark.parametrize(
@@ -21,7 +19,3 @@ def test_a_port_that_is_taken_is_wrong_use_and_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(WrongUse, match=f"127.0.0.1, port {port}"):
             bind("127.0.0.1", port)
-
-
-def test_commands_look_for_the_key_where_the_service_leaves_it() -> None:
-    assert ADMIN_KEY_FILE == KEY_FILE

@@ -216,6 +216,7 @@ async def test_work_that_begins_again_keeps_only_the_errors_it_was_given(jobs: J
 
     assert first.status is JobStatus.RUNNING
     assert (second.status, second.error_count) == (JobStatus.SUCCEEDED, 2)
+    assert [error["line"] for error in second.errors] == [0, 7]
     assert second.started_at == first.started_at
 
 

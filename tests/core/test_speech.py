@@ -180,6 +180,7 @@ def test_clean_speech_is_clean(text: str) -> None:
         ("Mara:\nGood evening.\n\nMara: Sit.", ["Good evening.", "Sit."]),
         ("Good evening.\nPlayer: Hello!\nMara: How are you?", ["Good evening."]),
         ("- Bread\n- Ale", ["Bread", "Ale"]),
+        ("*nods** away. Now* Sit. Eat.", ["Sit.", "Eat."]),
         ("*nods* *smiles* ...", []),
     ],
 )

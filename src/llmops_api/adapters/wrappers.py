@@ -21,7 +21,7 @@ from llmops_api.errors import (
     ProviderTimeout,
 )
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, Usage
-from llmops_api.telemetry import OPERATION_DURATION, TIME_TO_FIRST_CHUNK, TOKEN_USAGE
+from llmops_api.telemetry import OPERATION_DURATION, TIME_TO_FIRST_CHUNK, TOKEN_USAGE, labelled
 
 Result = TypeVar("Result")
 
@@ -159,7 +159,7 @@ class Measured:
             async with aclosing(self._model.stream(request)) as chunks:
                 async for chunk in chunks:
                     if started is not None and chunk.text:
-                        TIME_TO_FIRST_CHUNK.labels(*labels).observe(time.perf_counter() - started)
+                        labelled(TIME_TO_FIRST_CHUNK, *labels).observe(time.perf_counter() - started)
                         started = None
                     if chunk.usage is not None:
                         _count_tokens(labels, chunk.usage)
@@ -259,10 +259,10 @@ def _timed(labels: tuple[str, str, str]) -> Iterator[None]:
         error_type = type(error).__name__
         raise
     finally:
-        OPERATION_DURATION.labels(*labels, error_type).observe(time.perf_counter() - started)
+        labelled(OPERATION_DURATION, *labels, error_type).observe(time.perf_counter() - started)
 
 
 def _count_tokens(labels: tuple[str, str, str], usage: Usage) -> None:
     for kind, tokens in (("input", usage.input_tokens), ("output", usage.output_tokens)):
         if tokens:
-            TOKEN_USAGE.labels(*labels, kind).observe(tokens)
+            labelled(TOKEN_USAGE, *labels, kind).observe(tokens)

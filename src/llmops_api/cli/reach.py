@@ -14,9 +14,6 @@ from llmops_api.cli.output import err
 from llmops_api.cli.server import log_to_stderr, running
 from llmops_api.settings import Settings
 
-ADMIN_KEY_FILE = "admin.key"
-"""Where, in its data folder, a service without `LLMOPS_ADMIN_KEY` leaves the admin key of its first start."""
-
 
 @contextmanager
 def reach(url: str | None, key: str | None) -> Iterator[Service]:
@@ -50,7 +47,7 @@ def admin_key(settings: Settings) -> str | None:
     if settings.admin_key is not None:
         return settings.admin_key.get_secret_value()
     try:
-        return (settings.data_dir / ADMIN_KEY_FILE).read_text().strip()
+        return settings.key_file.read_text().strip()
     except OSError:
         return None
 

@@ -26,16 +26,19 @@ class Citation:
 
 
 def cite(answer: str, hits: Sequence[LoreHit], locale: str) -> tuple[Citation, ...]:
-    """For each hit that the answer draws on, the sentence that it draws on most; best first."""
-    claims = [terms for start, end in spans(answer) if (terms := frozenset(content_terms(answer[start:end], locale)))]
+    """For each sentence of the answer the lore sentence that it repeats most, one a document, best first."""
     sentences = [(hit, hit.text[start:end].strip()) for hit in hits for start, end in spans(hit.text)]
     held = [frozenset(content_terms(sentence, locale)) for _, sentence in sentences]
     weight = _weights(held)
     best: dict[str, Citation] = {}
-    for (hit, sentence), terms in zip(sentences, held, strict=True):
-        score = round(max((_shared(claim, terms, weight) for claim in claims), default=0.0), 4)
-        if score >= SUPPORT and (hit.document_id not in best or score > best[hit.document_id].score):
-            best[hit.document_id] = Citation(hit.document_id, hit.title, sentence, score)
+    for start, end in spans(answer):
+        claim = frozenset(content_terms(answer[start:end], locale))
+        scores = [_shared(claim, terms, weight) for terms in held]
+        score = max(scores, default=0.0)
+        if score >= SUPPORT:
+            hit, quote = sentences[scores.index(score)]
+            citation = Citation(hit.document_id, hit.title, quote, round(score, 4))
+            best[hit.document_id] = max(citation, best.get(hit.document_id, citation), key=lambda each: each.score)
     return tuple(sorted(best.values(), key=lambda each: -each.score))
 
 

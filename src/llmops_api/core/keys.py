@@ -132,7 +132,7 @@ class Keys:
         self._admin = None if admin_key is None else _digest(admin_key)
         self._seen: dict[bytes, _Seen] = {}
 
-    async def create(  # noqa: PLR0913 - what a key is made of; callers name all but the first two
+    async def create(
         self,
         name: str,
         scopes: Iterable[Scope],

@@ -101,12 +101,14 @@ class Retriever:
         if embedder.languages is not None and language_of(locale) not in embedder.languages:
             return None
         try:
-            return (await embedder.embed([query], input_type=InputType.QUERY))[0]
+            vectors = await embedder.embed([query], input_type=InputType.QUERY)
         except ProviderError:
             if mode is Mode.VECTOR:
                 raise
             log.warning("the embedder does not answer; searching by keywords alone")
             return None
+        vector: Vector = vectors[0]
+        return vector
 
 
 def _hit(ranked: Ranked, entry: LoreEntry) -> LoreHit:

@@ -9,7 +9,7 @@ from llmops_api.cli.announcement import announced
 from llmops_api.cli.failures import Failure
 from llmops_api.cli.options import Json
 from llmops_api.cli.output import emit
-from llmops_api.cli.reach import ADMIN_KEY_FILE, local_settings
+from llmops_api.cli.reach import local_settings
 from llmops_api.cli.server import Server, bind, could_not_start, log_to_stderr, url_of
 from llmops_api.settings import Settings
 
@@ -41,7 +41,7 @@ def serve(
 
 
 def _welcome(url: str, settings: Settings, *, as_json: bool) -> None:
-    file = settings.data_dir / ADMIN_KEY_FILE
+    file = settings.key_file
     place = "LLMOPS_ADMIN_KEY" if settings.admin_key else str(file) if file.exists() else None
     if as_json:
         emit({"url": url, "docs": f"{url}/docs", "key_in": place})

@@ -5,14 +5,14 @@ from fastapi import APIRouter
 from llmops_api.core.jobs import Job
 from llmops_api.core.keys import Principal
 from llmops_api.dependencies import JobsDep, WriterDep
-from llmops_api.errors import AuthenticationError, BackendUnavailable, BadInput, NotFound, PermissionDenied
+from llmops_api.errors import NotFound
 from llmops_api.features.jobs.schemas import JobResponse
-from llmops_api.problems import problems
+from llmops_api.problems import KEYED
 
 router = APIRouter(
     prefix="/v1/jobs",
     tags=["Jobs"],
-    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+    responses=KEYED,
 )
 
 

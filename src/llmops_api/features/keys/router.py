@@ -5,29 +5,26 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 
 from llmops_api.core.keys import Key, derive_secret, token_of
-from llmops_api.dependencies import AdminDep, IdempotencyKey, KeysDep, TokenDep
+from llmops_api.dependencies import AdminDep, KeysDep, TokenDep
 from llmops_api.errors import (
-    AuthenticationError,
-    BackendUnavailable,
     BadInput,
     ConflictError,
     IdempotencyMismatch,
     MalformedBody,
     NotFound,
-    PermissionDenied,
     TooLarge,
 )
 from llmops_api.features.keys.schemas import KeyCreated, KeyRequest, KeyResponse
 from llmops_api.paging import After, Limit, page_of
 from llmops_api.ports.state import Put
-from llmops_api.problems import problems
-from llmops_api.responses import begin, fingerprint_of, json_response, released
+from llmops_api.problems import KEYED, problems
+from llmops_api.responses import IDEMPOTENT, begin, fingerprint_of, json_response, released
 from llmops_api.schemas import Page
 
 router = APIRouter(
     prefix="/v1/keys",
     tags=["Keys"],
-    responses=problems(AuthenticationError, PermissionDenied, BadInput, BackendUnavailable),
+    responses=KEYED,
 )
 
 
@@ -36,16 +33,15 @@ router = APIRouter(
     summary="Create a key",
     status_code=201,
     response_model=KeyCreated,
+    openapi_extra=IDEMPOTENT,
     responses=problems(MalformedBody, BadInput, TooLarge, ConflictError, IdempotencyMismatch),
 )
-async def create_key(
-    request: Request, admin: AdminDep, token: TokenDep, body: KeyRequest, keys: KeysDep, idempotency_key: IdempotencyKey
-) -> Response:
+async def create_key(request: Request, admin: AdminDep, token: TokenDep, body: KeyRequest, keys: KeysDep) -> Response:
     """The answer is the only time that the key is shown: we keep a digest of it."""
     fingerprint = fingerprint_of(body)
     receipt = await begin(request, admin, fingerprint)
     # Under an Idempotency-Key the secret follows from the caller's own token, so that a retry can be given it again.
-    secret = None if receipt is None else derive_secret(token, str(idempotency_key), fingerprint.hex())
+    secret = None if receipt is None else derive_secret(token, request.headers["idempotency-key"], fingerprint.hex())
     if receipt is not None and receipt.replay is not None:
         shown = KeyResponse.model_validate(receipt.replay)
         answer = KeyCreated(**shown.model_dump(), key=token_of(shown.key_id, str(secret)))

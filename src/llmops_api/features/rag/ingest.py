@@ -109,8 +109,8 @@ def _checked(value: Mapping[str, Any], max_chars: int) -> Document:
 
 
 def read_file(name: str, content: bytes, upload: Upload) -> None:
-    """Take an uploaded file: `.jsonl` by lines; `.md` and `.txt` as one document, its id from the file's name and its
-    title from the first heading."""
+    """Take an uploaded file: `.jsonl` by lines; `.md` and `.txt` as one document, its id the path without its ending, its
+    title the first heading."""
     path = PurePosixPath(name.replace("\\", "/"))
     if path.suffix == ".jsonl":
         for number, raw in enumerate(content.split(b"\n"), start=1):
@@ -124,7 +124,11 @@ def read_file(name: str, content: bytes, upload: Upload) -> None:
         heading, _, rest = text.strip().partition("\n")
         titled = path.suffix == ".md" and heading.startswith("#")
         title = heading.lstrip("#").strip() if titled else path.stem
-        upload.take(_checked({"id": path.stem, "title": title, "text": rest if titled else text}, upload.max_chars))
+        upload.take(
+            _checked(
+                {"id": str(path.with_suffix("")), "title": title, "text": rest if titled else text}, upload.max_chars
+            )
+        )
     except UnicodeDecodeError:
         upload.errors.append({"field": name, "message": "is not UTF-8"})
     except BadInput as error:

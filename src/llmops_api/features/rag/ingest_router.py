@@ -6,29 +6,25 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
-from llmops_api.dependencies import BackendsDep, IdempotencyKey, JobsDep, SettingsDep, WorldDep, WriterDep
+from llmops_api.dependencies import BackendsDep, JobsDep, SettingsDep, WorldDep, WriterDep
 from llmops_api.errors import (
-    AuthenticationError,
-    BackendUnavailable,
     BadInput,
     ConflictError,
     FieldError,
     IdempotencyMismatch,
     MalformedBody,
-    NotFound,
-    PermissionDenied,
     TooLarge,
 )
 from llmops_api.features.rag.ingest import INGEST, REINDEX, Upload, read_file, read_jsonl
 from llmops_api.features.rag.schemas import JobStarted
 from llmops_api.ports.state import Erase, StateStore
-from llmops_api.problems import problems
-from llmops_api.responses import respond_once
+from llmops_api.problems import KEYED, problems
+from llmops_api.responses import IDEMPOTENT, respond_once
 
 router = APIRouter(
     prefix="/v1/worlds/{world}",
     tags=["Lore"],
-    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+    responses=KEYED,
 )
 
 BODIES = {
@@ -59,7 +55,7 @@ BODIES = {
     summary="Ingest many documents",
     status_code=202,
     response_model=JobStarted,
-    openapi_extra=BODIES,
+    openapi_extra={**BODIES, **IDEMPOTENT},
     responses=problems(MalformedBody, BadInput, TooLarge, ConflictError, IdempotencyMismatch),
 )
 async def ingest(
@@ -69,7 +65,6 @@ async def ingest(
     backends: BackendsDep,
     jobs: JobsDep,
     settings: SettingsDep,
-    _key: IdempotencyKey,
 ) -> Response:
     """JSON lines (`application/x-ndjson`), or files (`.jsonl`, `.md`, `.txt`) as a form. The answer is a job.
 
@@ -120,11 +115,10 @@ async def _read(request: Request, upload: Upload, state: StateStore) -> bytes:
     summary="Build the index anew",
     status_code=202,
     response_model=JobStarted,
+    openapi_extra=IDEMPOTENT,
     responses=problems(BadInput, ConflictError, IdempotencyMismatch),
 )
-async def reindex(
-    request: Request, writer: WriterDep, world: WorldDep, jobs: JobsDep, _key: IdempotencyKey
-) -> Response:
+async def reindex(request: Request, writer: WriterDep, world: WorldDep, jobs: JobsDep) -> Response:
     """With the embedder and the settings of today. The live index answers until the new one is complete."""
 
     async def start() -> JobStarted:

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Body, Path, Query, Request, Response
 from llmops_api.core.documents import chunks_of
 from llmops_api.dependencies import (
     GameDep,
-    IdempotencyKey,
     IfMatch,
     LoreDep,
     ModelsDep,
@@ -20,7 +19,6 @@ from llmops_api.dependencies import (
     WriterDep,
 )
 from llmops_api.errors import (
-    AuthenticationError,
     BackendUnavailable,
     BadInput,
     ConflictError,
@@ -28,8 +26,6 @@ from llmops_api.errors import (
     FieldError,
     IdempotencyMismatch,
     MalformedBody,
-    NotFound,
-    PermissionDenied,
     TooLarge,
     UnknownModel,
     VersionMismatch,
@@ -47,8 +43,8 @@ from llmops_api.features.rag.schemas import (
 )
 from llmops_api.features.rag.service import Ask
 from llmops_api.paging import After, Limit, page_of
-from llmops_api.problems import PROVIDER_PROBLEMS, problems
-from llmops_api.responses import json_response, respond
+from llmops_api.problems import KEYED, PROVIDER_PROBLEMS, problems
+from llmops_api.responses import IDEMPOTENT, json_response, respond
 from llmops_api.schemas import PATH_ID, Page
 
 ASK_EXAMPLES = {
@@ -63,7 +59,7 @@ ASK_EXAMPLES = {
 router = APIRouter(
     prefix="/v1/worlds/{world}",
     tags=["Lore"],
-    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+    responses=KEYED,
 )
 
 DocumentId = Annotated[
@@ -159,6 +155,7 @@ async def search(_reader: ReaderDep, world: WorldDep, body: SearchRequest, retri
     "/ask",
     summary="Ask the lore",
     response_model=AskResponse,
+    openapi_extra=IDEMPOTENT,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
         **problems(
@@ -182,7 +179,6 @@ async def ask(
     retriever: RetrieverDep,
     models: ModelsDep,
     prompts: PromptsDep,
-    _key: IdempotencyKey,
 ) -> Response:
     """An answer that stands on the lore, each citation a verbatim quote; what the lore does not hold is refused
     without asking a model. Whole, or as server-sent events (`delta`, `usage`, `done`, `error`)."""

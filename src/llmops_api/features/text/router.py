@@ -4,28 +4,26 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
-from llmops_api.dependencies import BackendsDep, GameDep, IdempotencyKey, ModelsDep, ReaderDep
+from llmops_api.dependencies import GameDep, ModelsDep, ReaderDep
 from llmops_api.errors import (
-    AuthenticationError,
     BackendUnavailable,
     BadInput,
     ConflictError,
     DeadlineExceeded,
     IdempotencyMismatch,
     MalformedBody,
-    PermissionDenied,
     TooLarge,
     UnknownModel,
 )
 from llmops_api.features.text.schemas import GenerateRequest, GenerateResponse, ModelsResponse, ProviderStatus
 from llmops_api.features.text.service import TextService
-from llmops_api.problems import PROVIDER_PROBLEMS, problems
-from llmops_api.responses import respond
+from llmops_api.problems import KEYED, PROVIDER_PROBLEMS, problems
+from llmops_api.responses import IDEMPOTENT, respond
 
 router = APIRouter(
     prefix="/v1",
     tags=["Text"],
-    responses=problems(AuthenticationError, PermissionDenied, BackendUnavailable),
+    responses=KEYED,
 )
 
 EXAMPLES = {
@@ -63,6 +61,7 @@ EXAMPLES = {
     "/text/generate",
     summary="Generate text",
     response_model=GenerateResponse,
+    openapi_extra=IDEMPOTENT,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
         **problems(
@@ -82,12 +81,9 @@ async def generate(
     request: Request,
     principal: GameDep,
     body: Annotated[GenerateRequest, Body(openapi_examples=EXAMPLES)],
-    models: ModelsDep,
-    backends: BackendsDep,
-    _key: IdempotencyKey,
 ) -> Response:
     """Text from an alias or a `provider:name`, whole or as server-sent events (`delta`, `usage`, `done`, `error`)."""
-    service = TextService(models, backends)
+    service = TextService(request.app.state.models, request.app.state.backends)
     return await respond(request, principal, body, lambda _receipt: service.events(body), stream=body.stream)
 
 

@@ -41,7 +41,7 @@ class GenerateRequest(GivenModel):
     system: WireText | None = Field(None, max_length=200_000)
     messages: list[MessageIn] | None = Field(None, min_length=1, max_length=1000)
     prompt: WireText | None = Field(None, min_length=1, max_length=200_000)
-    parameters: ParametersIn = ParametersIn()
+    parameters: ParametersIn = Field(default_factory=ParametersIn)
     response_format: ResponseFormatIn | None = None
     deadline_ms: int | None = Field(
         None, ge=1, le=600_000, description="The answer, or a problem, comes within this time."

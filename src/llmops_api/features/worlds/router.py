@@ -18,25 +18,20 @@ from llmops_api.dependencies import (
     WriterDep,
 )
 from llmops_api.errors import (
-    AuthenticationError,
-    BackendUnavailable,
-    BadInput,
     MalformedBody,
-    NotFound,
-    PermissionDenied,
     TooLarge,
     VersionMismatch,
 )
 from llmops_api.features.worlds.schemas import WorldRequest, WorldResponse
 from llmops_api.paging import After, Limit, page_of
-from llmops_api.problems import problems
+from llmops_api.problems import KEYED, problems
 from llmops_api.responses import json_response
 from llmops_api.schemas import Page
 
 router = APIRouter(
     prefix="/v1/worlds",
     tags=["Worlds"],
-    responses=problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable),
+    responses=KEYED,
 )
 
 

@@ -10,11 +10,11 @@ from llmops_api.dependencies import CharactersDep, IfMatch, ReaderDep, WorldDep,
 from llmops_api.errors import BadInput, FieldError, MalformedBody, TooLarge, VersionMismatch
 from llmops_api.features.npc.schemas import CharacterRequest, CharacterResponse, CharacterVersionResponse
 from llmops_api.paging import After, Limit, page_of
-from llmops_api.problems import problems
+from llmops_api.problems import KEYED, problems
 from llmops_api.responses import json_response
 from llmops_api.schemas import ID, Page
 
-router = APIRouter(prefix="/characters", tags=["Characters"])
+router = APIRouter(prefix="/v1/worlds/{world}/characters", tags=["Characters"], responses=KEYED)
 
 CharacterId = Annotated[str, Path(pattern=ID, max_length=128, description="The character's id.", examples=["guard"])]
 
