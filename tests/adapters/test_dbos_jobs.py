@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
-from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
 
 from llmops_api.adapters.dbos_jobs import open_job_runner
 from llmops_api.errors import BackendUnavailable
+from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
 
 POSTGRES_URL = os.environ.get("LLMOPS_TEST_POSTGRES_URL", "")
 
