@@ -15,7 +15,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, SetWorkflowID, WorkflowStatus
@@ -65,6 +65,7 @@ class DBOSJobRunner:
         self._handlers: Mapping[str, JobHandler] = {}
         self._jobs: dict[str, asyncio.Task[Any]] = {}
         self._adoption: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     async def launch(self, handlers: Mapping[str, JobHandler]) -> None:
         loop = asyncio.get_running_loop()
@@ -89,11 +90,13 @@ class DBOSJobRunner:
 
     async def close(self) -> None:
         """Stop what runs here, without ending it, and give the slot back."""
+        self._closing.set()
+        for job in self._jobs.values():
+            job.cancel()
+        await asyncio.gather(*self._jobs.values(), return_exceptions=True)
+        if self._adoption:
+            await asyncio.wait({self._adoption}, timeout=_ANSWER_SECONDS)
         self._executor = None
-        tasks = [*self._jobs.values(), *filter(None, [self._adoption])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(self._opened.close)
 
     async def _ask(self, question: Callable[["_Executor"], object]) -> None:
@@ -108,7 +111,7 @@ class DBOSJobRunner:
 
     async def _handle(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
         task = asyncio.current_task()
-        if task is None or self._executor is None:
+        if task is None or self._closing.is_set():
             raise asyncio.CancelledError
         self._jobs[job_id] = task
         try:
@@ -120,12 +123,13 @@ class DBOSJobRunner:
             del self._jobs[job_id]
 
     async def _adopt(self, executor: "_Executor") -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 await asyncio.to_thread(executor.adopt)
             except _FAILURES:
                 _log.exception("the jobs of dead processes could not be looked for")
-            await asyncio.sleep(_ADOPTION_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _ADOPTION_SECONDS)
 
 
 @contextmanager
