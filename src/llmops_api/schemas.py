@@ -2,9 +2,9 @@
 
 import re
 import unicodedata
-from typing import Annotated, Generic, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from llmops_api.core import models
 from llmops_api.ports import chat
@@ -12,6 +12,8 @@ from llmops_api.ports import chat
 T = TypeVar("T")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf", "Cs"})
 
 
 def _storable(text: str) -> str:
@@ -25,15 +27,35 @@ def _storable(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Refuse a text of which nothing would be seen."""
-    if all(unicodedata.category(character)[0] in "ZC" for character in text):
+    if all(unicodedata.category(character) in _INVISIBLE for character in text):
         raise ValueError("has no visible character; send some text")
     return text
 
 
-WireText = Annotated[str, AfterValidator(_storable)]
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 3.0 is the integer 3 (JSON Schema, section 6.1.1 of its validation part)."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _timestamp(value: Any) -> Any:
+    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
+        raise ValueError("is not a date and time with its zone, such as 2027-01-31T12:00:00Z")
+    return value
+
+
+WireText = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 """Any text that can be kept."""
-VisibleText = Annotated[str, AfterValidator(_storable), AfterValidator(_visible)]
+VisibleText = Annotated[
+    str,
+    AfterValidator(_storable),
+    AfterValidator(_visible),
+    Field(json_schema_extra={"pattern": r"^[^\u0000]*[^\u0000\p{Z}\p{Cc}\p{Cf}\p{Cs}][^\u0000]*$"}),
+]
 """Text of which something can be seen."""
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""An integer that was sent as a number."""
+Timestamp = Annotated[AwareDatetime, BeforeValidator(_timestamp), Field(strict=False)]
+"""A moment as RFC 3339 writes it."""
 
 
 STEP = "[A-Za-z0-9._-]*[A-Za-z0-9_-][A-Za-z0-9._-]*"
@@ -53,9 +75,9 @@ Locale = Annotated[
 
 
 class GivenModel(BaseModel):
-    """What a caller sends: an unknown field is an error, since it is most often a misspelt one."""
+    """What a caller sends: an unknown field is an error, since it is most often a misspelt one, and so is `"5"` for 5."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
 
 
 class WireModel(BaseModel):
@@ -65,18 +87,18 @@ class WireModel(BaseModel):
 
 
 class Page(WireModel, Generic[T]):
-    """A page of a list; the next one is at `?cursor=` with `next_cursor`, until it is null."""
+    """A page of a list."""
 
-    items: list[T]
-    next_cursor: str | None = None
+    items: list[T] = Field(description="At most `limit` of them.")
+    next_cursor: str | None = Field(None, description="Send it as `cursor` for the page after this; null at the end.")
 
 
 class ModelUsed(WireModel):
     """Which model answered: the alias that was asked for, and what it pointed to."""
 
-    alias: str | None = Field(examples=["default"])
-    provider: str = Field(examples=["scripted"])
-    name: str = Field(examples=["demo"])
+    alias: str | None = Field(examples=["default"], description="Null when a model was named directly.")
+    provider: str = Field(examples=["scripted"], description="Who served it, as the settings name it.")
+    name: str = Field(examples=["demo"], description="The provider's own name of the model.")
 
     @classmethod
     def of(cls, answer: models.Answer) -> Self:
@@ -84,12 +106,12 @@ class ModelUsed(WireModel):
 
 
 class Usage(WireModel):
-    """Tokens; `input_tokens` counts the cached ones too."""
+    """Tokens, as the provider counted them."""
 
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_tokens: int = 0
-    cache_write_tokens: int = 0
+    input_tokens: int = Field(0, description="Read by the model, the cached ones too.")
+    output_tokens: int = Field(0, description="Written by the model.")
+    cache_read_tokens: int = Field(0, description="Of the input: taken from the provider's cache.")
+    cache_write_tokens: int = Field(0, description="Of the input: put into the provider's cache.")
 
     @classmethod
     def of(cls, usage: chat.Usage) -> Self:
@@ -102,8 +124,10 @@ class Usage(WireModel):
 
 
 class Cost(WireModel):
-    amount: float
-    currency: str
+    """What the answer cost, by the prices in the settings."""
+
+    amount: float = Field(description="In units of the currency.")
+    currency: str = Field(examples=["USD"], description="ISO 4217 code.")
 
     @classmethod
     def of(cls, cost: models.Cost | None) -> Self | None:
@@ -113,8 +137,8 @@ class Cost(WireModel):
 class Timing(WireModel):
     """Milliseconds from the moment the request was read."""
 
-    total_ms: float
-    first_token_ms: float | None = None
+    total_ms: float = Field(description="Until the answer was whole.")
+    first_token_ms: float | None = Field(None, description="Until the first text came; null when it was not streamed.")
 
 
 class Delta(WireModel):

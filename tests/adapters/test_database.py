@@ -13,12 +13,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from tests.contracts.state_store import StateStoreContract
 
 from llmops_api.adapters.database import DatabaseStateStore, open_state_store
 from llmops_api.adapters.database_schema import METADATA, MIGRATIONS
 from llmops_api.errors import BackendUnavailable
 from llmops_api.ports.state import Append, Put, StateStore
+from tests.contracts.state_store import StateStoreContract
 
 WRITER = Path(__file__).with_name("database_writer.py")
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.contracts.embedder import EmbedderContract
 
 from llmops_api.adapters.minilm import FOLDER, MiniLM, MiniLMEmbedder, open_embedder
 from llmops_api.errors import ProviderUnavailable
 from llmops_api.ports.embedding import Embedder, InputType
+from tests.contracts.embedder import EmbedderContract
 
 REFERENCES = json.loads((Path(__file__).parent / "recordings" / "minilm_reference.json").read_text("utf-8"))[
     "references"

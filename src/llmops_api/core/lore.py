@@ -13,7 +13,7 @@ from llmops_api.core.terms import language_of
 from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType
-from llmops_api.ports.lore_index import LoreIndex, Tombstone, Vector
+from llmops_api.ports.lore_index import LoreIndex, Query, Tombstone, Vector
 from llmops_api.ports.state import Delete, Put, StateStore
 
 DOCUMENT = "lore-document"
@@ -171,9 +171,13 @@ class LoreLibrary:
             await self._state.write(*(Delete(DOCUMENT, record.key) for record in records))
 
     async def sync(self, world: World) -> None:
-        """Bring the live index in step with the records, whatever a crash has left between them."""
+        """Bring the live index in step with the records, whatever a crash has left between them.
+
+        The search at the end has the index loaded before the first player asks.
+        """
         pointer = await self._worlds.pointer(world.id)
         await self._fill(world, pointer.live, pointer, _silent)
+        await self._index.search(pointer.live.name, Query())
 
     async def rebuild(self, world: World, progress: Progress) -> IndexRef:
         """Build an index beside the live one with the embedder of today, and swap: there is no moment without lore.

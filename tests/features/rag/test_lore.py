@@ -8,12 +8,12 @@ from typing import Any
 
 import httpx2
 import pytest
-from tests.conftest import ADMIN_KEY
-from tests.support import CountingEmbedder
 
 from llmops_api.app import create_app
 from llmops_api.bootstrap import open_backends
 from llmops_api.settings import Settings
+from tests.conftest import ADMIN_KEY
+from tests.support import CountingEmbedder
 
 BELL = {
     "title": "The Drowned Bell",

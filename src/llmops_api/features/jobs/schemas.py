@@ -13,28 +13,34 @@ class JobErrorOut(WireModel):
     """One thing that went wrong without stopping the job."""
 
     code: str | None = Field(None, description="For what ended the job: the code of the problem.")
-    line: int | None = None
-    field: str | None = None
-    document_id: str | None = None
-    message: str
+    line: int | None = Field(None, description="Of the upload, from 1.")
+    field: str | None = Field(None, description="JSON pointer into the document, or the name of the file.")
+    document_id: str | None = Field(None, description="The document that it is about.")
+    message: str = Field(description="What is wrong.")
 
 
 class Progress(WireModel):
-    done: int
-    total: int
+    """How far it is, in documents."""
+
+    done: int = Field(description="Of `total`.")
+    total: int = Field(description="0 until it is known.")
 
 
 class JobResponse(WireModel):
+    """Long work, as it stands."""
+
     job_id: str
-    kind: str
-    world: str
-    status: Literal["queued", "running", "succeeded", "failed", "cancelled"]
+    kind: str = Field(examples=["ingest"], description="`ingest` or `reindex`.")
+    world: str = Field(description="The world that it works on.")
+    status: Literal["queued", "running", "succeeded", "failed", "cancelled"] = Field(
+        description="The last three are final."
+    )
     progress: Progress
-    result: dict[str, Any] | None
-    errors: list[JobErrorOut]
-    error_count: int = Field(description="`errors` shows the first hundred of these.")
+    result: dict[str, Any] | None = Field(description="What came of it; null until it has succeeded.")
+    errors: list[JobErrorOut] = Field(description="What went wrong, the first hundred.")
+    error_count: int = Field(description="How many errors there were in all.")
     created_at: datetime
-    ended_at: datetime | None
+    ended_at: datetime | None = Field(description="Null while it is not.")
 
     @classmethod
     def of(cls, job: Job) -> "JobResponse":

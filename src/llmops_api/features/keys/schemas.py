@@ -1,32 +1,35 @@
 """What goes over the wire about API keys."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from llmops_api.core.keys import Key, Scope
-from llmops_api.schemas import ID, GivenModel, VisibleText, WireModel
+from llmops_api.schemas import ID, GivenModel, Timestamp, VisibleText, WireModel
 
 
 class KeyRequest(GivenModel):
     """A key for one caller: as few scopes as it needs, one world if it serves one game."""
 
-    name: VisibleText = Field(max_length=200, examples=["emberfall game server"])
-    scopes: list[Scope] = Field(min_length=1, max_length=4, examples=[["game"]])
+    name: VisibleText = Field(max_length=200, examples=["emberfall game server"], description="For people, in lists.")
+    scopes: list[Annotated[Scope, Field(strict=False)]] = Field(
+        min_length=1, max_length=4, examples=[["game"]], description="What it may do; `admin` may do everything."
+    )
     world: str | None = Field(None, pattern=ID, max_length=128, description="The only world that it may see.")
-    expires_at: AwareDatetime | None = Field(None, description="When it stops working.")
+    expires_at: Timestamp | None = Field(None, description="When it stops working.")
 
 
 class KeyResponse(WireModel):
     """A key without its secret."""
 
-    key_id: str
-    name: str
-    scopes: list[Scope]
-    world: str | None
+    key_id: str = Field(description="For revoking it; no secret.")
+    name: str = Field(description="For people, in lists.")
+    scopes: list[Scope] = Field(description="What it may do.")
+    world: str | None = Field(description="The only world that it may see; null: every world.")
     created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
+    expires_at: datetime | None = Field(description="When it stops working; null: never.")
+    revoked_at: datetime | None = Field(description="When it was revoked; null: it was not.")
 
     @classmethod
     def of(cls, key: Key) -> "KeyResponse":
@@ -44,4 +47,4 @@ class KeyResponse(WireModel):
 class KeyCreated(KeyResponse):
     """A new key; `key` is what callers send, and this is the only time that it is shown."""
 
-    key: str
+    key: str = Field(description="The secret, for `Authorization: Bearer`.")

@@ -16,6 +16,7 @@ from llmops_api.schemas import (
     ModelUsed,
     Usage,
     VisibleText,
+    Whole,
     WireModel,
     WireText,
 )
@@ -39,9 +40,11 @@ FactValue = (
 class KnowledgeIn(GivenModel):
     """The lore that the character knows: every document that has one of these. All empty: the whole world's lore."""
 
-    tags: list[Name] = Field([], max_length=200, examples=[["common", "watch"]])
-    kinds: list[Name] = Field([], max_length=200, examples=[["place"]])
-    document_ids: list[DocumentId] = Field([], max_length=1000, examples=[["item/guest-lamp"]])
+    tags: list[Name] = Field([], max_length=200, examples=[["common", "watch"]], description="What has one of these.")
+    kinds: list[Name] = Field([], max_length=200, examples=[["place"]], description="What is of one of these.")
+    document_ids: list[DocumentId] = Field(
+        [], max_length=1000, examples=[["item/guest-lamp"]], description="These, whatever they are."
+    )
 
 
 class VoiceIn(GivenModel):
@@ -61,15 +64,15 @@ class CharacterRequest(GivenModel):
     example_dialogue: WireText = Field(
         "", max_length=40_000, description="Lines that show the voice, as `{{user}}: ...` and `{{char}}: ...`."
     )
-    tags: list[Name] = Field([], max_length=100)
-    knowledge: KnowledgeIn = KnowledgeIn()
+    tags: list[Name] = Field([], max_length=100, description="For the studio's own lists.")
+    knowledge: KnowledgeIn = Field(KnowledgeIn(), description="What the character knows of the lore.")
     fallback_lines: list[Line] = Field(
         [], max_length=200, description="Said when no model answers well or in time; plain lines of ours when left out."
     )
     unknown_lines: list[Line] = Field(
         [], max_length=200, description="Said when the lore does not hold what was asked; plain ones when left out."
     )
-    voice: VoiceIn = VoiceIn()
+    voice: VoiceIn = Field(VoiceIn(), description="How the character speaks.")
     locales: list[Locale] = Field(
         [], max_length=50, description="The languages that the character speaks, the first one best; all when empty."
     )
@@ -88,18 +91,18 @@ class CharacterResponse(WireModel):
     """A character as it stands at one version."""
 
     character: str = Field(description="The character's id.")
-    name: str
-    description: str
-    personality: str
-    scenario: str
-    greeting: str
-    example_dialogue: str
-    tags: list[str]
-    knowledge: KnowledgeIn
-    fallback_lines: list[str]
-    unknown_lines: list[str]
-    voice: VoiceIn
-    locales: list[str]
+    name: str = Field(description="As players see it.")
+    description: str = Field(description="Who the character is.")
+    personality: str = Field(description="What moves the character.")
+    scenario: str = Field(description="Where the player finds the character.")
+    greeting: str = Field(description="The character's first words.")
+    example_dialogue: str = Field(description="Lines that show the voice.")
+    tags: list[str] = Field(description="For the studio's own lists.")
+    knowledge: KnowledgeIn = Field(description="What the character knows of the lore.")
+    fallback_lines: list[str] = Field(description="Said when no model answers well or in time.")
+    unknown_lines: list[str] = Field(description="Said when the lore does not hold what was asked.")
+    voice: VoiceIn = Field(description="How the character speaks.")
+    locales: list[str] = Field(description="The languages that the character speaks, the first one best.")
     version: int = Field(description="Grows with every change; a dialogue names the one that spoke.")
     updated_at: datetime | None = Field(description="When this version was written.")
 
@@ -135,8 +138,11 @@ class DialogueRequest(GivenModel):
         max_length=64,
         description="What is true at this moment, by name. The model reads it as data, and it is kept with the turn.",
         examples=[{"place": "gate", "hour": 21}],
+        json_schema_extra={"additionalProperties": False},
     )
-    deadline_ms: int | None = Field(None, ge=1, le=120_000, description="The answer is out by then, whatever happens.")
+    deadline_ms: Whole | None = Field(
+        None, ge=1, le=120_000, description="The answer is out by then, whatever happens."
+    )
     model: str | None = Field(None, max_length=300, description="An alias or `provider:name`; else the world's choice.")
     stream: bool = Field(False, description="Answer with server-sent events.")
 
@@ -144,16 +150,16 @@ class DialogueRequest(GivenModel):
 class Start(WireModel):
     """The first event: which turn this will be."""
 
-    conversation_id: str
-    turn_id: str
-    line_id: str
+    conversation_id: str = Field(description="To go on with the conversation.")
+    turn_id: str = Field(description="Of this exchange.")
+    line_id: str = Field(description="Of the character's line.")
 
 
 class SentenceOut(WireModel):
     """A whole sentence, ready to be spoken."""
 
     index: int = Field(description="From 0.")
-    text: str
+    text: str = Field(description="Spoken words alone.")
 
 
 class DialogueCitation(WireModel):
@@ -168,7 +174,7 @@ class DialogueCitation(WireModel):
 class DialogueVersions(WireModel):
     """What made the line."""
 
-    character: int
+    character: int = Field(description="The character's version.")
     prompt: str | None = Field(description="`name@version`; null when no model was asked.")
     lore: str | None = Field(description="The state of the world's lore; null when it could not be searched.")
 
@@ -176,22 +182,22 @@ class DialogueVersions(WireModel):
 class DialogueTiming(WireModel):
     """Milliseconds; null for what did not happen."""
 
-    total_ms: float
-    first_sentence_ms: float | None = None
-    retrieval_ms: float | None = None
-    model_ms: float | None = None
+    total_ms: float = Field(description="Until the line was whole.")
+    first_sentence_ms: float | None = Field(None, description="Until the first sentence could be spoken.")
+    retrieval_ms: float | None = Field(None, description="Spent searching.")
+    model_ms: float | None = Field(None, description="Spent by the model.")
 
 
 class SpokenLine(WireModel):
     """A character's line, and the evidence for it."""
 
-    turn_id: str
-    line_id: str
+    turn_id: str = Field(description="Of this exchange.")
+    line_id: str = Field(description="Of the character's line.")
     text: str = Field(description="What the character says: spoken words alone.")
-    sentences: list[SentenceOut]
+    sentences: list[SentenceOut] = Field(description="The same, sentence by sentence.")
     spoken_by: SpokenBy = Field(description="Who made the line: a model, or the character's author.")
     reason: Reason | None = Field(description="Why no model made it, or why it ends early; null when all went well.")
-    citations: list[DialogueCitation]
+    citations: list[DialogueCitation] = Field(description="The lore that the line stands on.")
     versions: DialogueVersions
     model: ModelUsed | None = Field(description="Null when no model spoke.")
     usage: Usage = Field(description="Zeros when the provider did not say.")
@@ -202,7 +208,7 @@ class SpokenLine(WireModel):
 class DialogueResponse(SpokenLine):
     """The answer to a player's line; there always is one, and `reason` says when it is not the model's."""
 
-    conversation_id: str
+    conversation_id: str = Field(description="To go on with the conversation.")
 
     @classmethod
     def of_turn(cls, conversation_id: str, turn: Turn) -> "DialogueResponse":
@@ -213,11 +219,11 @@ class TurnResponse(SpokenLine):
     """One exchange of a conversation."""
 
     position: int = Field(description="From 1.")
-    player_text: str
+    player_text: str = Field(description="What the player said.")
     locale: str = Field(description="The language of the line.")
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(description="What was true at that moment, as the game sent it.")
     cancelled: bool = Field(description="Whether the client left; `text` is then the part that had been sent.")
-    recorded_at: datetime | None
+    recorded_at: datetime | None = Field(description="When the turn was written.")
 
     @classmethod
     def of(cls, turn: Turn) -> "TurnResponse":
@@ -236,12 +242,12 @@ class ConversationSummary(WireModel):
     """Who speaks with whom, and how far they are."""
 
     conversation_id: str
-    character: str
-    player_id: str
-    save_id: str | None
+    character: str = Field(description="The character's id.")
+    player_id: str = Field(description="The game's own id of the player.")
+    save_id: str | None = Field(description="The playthrough; null when none was named.")
     created_at: datetime
     updated_at: datetime | None = Field(description="When the last turn was written.")
-    turn_count: int
+    turn_count: int = Field(description="How many exchanges there were.")
 
     @classmethod
     def of(cls, conversation: Conversation, last: Turn | None) -> "ConversationSummary":
@@ -251,7 +257,7 @@ class ConversationSummary(WireModel):
 class ConversationResponse(ConversationSummary):
     """A conversation with a page of its turns, oldest first."""
 
-    turns: list[TurnResponse]
+    turns: list[TurnResponse] = Field(description="At most `limit` of them.")
     next_cursor: str | None = Field(description="For `?cursor=`: the turns after these; null at the end.")
 
     @classmethod

@@ -9,7 +9,18 @@ from llmops_api.core.documents import Document
 from llmops_api.core.gate import Verdict
 from llmops_api.core.retrieval import LoreHit, Mode
 from llmops_api.ports.lore_index import Filter
-from llmops_api.schemas import PATH_ID, Cost, GivenModel, Locale, ModelUsed, Usage, VisibleText, WireModel, WireText
+from llmops_api.schemas import (
+    PATH_ID,
+    Cost,
+    GivenModel,
+    Locale,
+    ModelUsed,
+    Usage,
+    VisibleText,
+    Whole,
+    WireModel,
+    WireText,
+)
 
 Name = Annotated[VisibleText, Field(max_length=100)]
 DocumentId = Annotated[str, Field(pattern=PATH_ID, max_length=200)]
@@ -18,12 +29,17 @@ DocumentId = Annotated[str, Field(pattern=PATH_ID, max_length=200)]
 class DocumentRequest(GivenModel):
     """A lore document as a writer gives it."""
 
-    title: VisibleText = Field(max_length=300, examples=["The Weeping Stone"])
-    text: VisibleText = Field(examples=["The Weeping Stone stands in the mill yard. It drips, even in drought."])
-    kind: WireText = Field("", max_length=100, examples=["place"])
-    tags: list[Name] = Field([], max_length=100, examples=[["common"]])
+    title: VisibleText = Field(max_length=300, examples=["The Weeping Stone"], description="It counts in the search.")
+    text: VisibleText = Field(
+        examples=["The Weeping Stone stands in the mill yard. It drips, even in drought."],
+        description="The lore itself; answers quote it word for word.",
+    )
+    kind: WireText = Field("", max_length=100, examples=["place"], description="One word of your own for what it is.")
+    tags: list[Name] = Field(
+        [], max_length=100, examples=[["common"]], description="For filters, and for what characters may know."
+    )
     keys: list[Name] = Field([], max_length=100, description="Other names that players use for it.")
-    importance: int = Field(3, ge=1, le=5)
+    importance: Whole = Field(3, ge=1, le=5, description="Which of two equals comes first; 5 is the most important.")
     locale: Locale | None = Field(None, description="The language of the text; the world's when left out.")
     metadata: dict[str, Any] = Field({}, description="Kept and given back; never searched.")
 
@@ -49,25 +65,27 @@ class IngestLine(DocumentRequest):
 
 
 class DocumentStored(WireModel):
-    """What became of a document; `changed` is false when it was already there, word for word."""
+    """What became of a document."""
 
     document_id: str
-    version: int
-    chunks: int
-    changed: bool
+    version: int = Field(description="Grows with every change; also the `ETag`.")
+    chunks: int = Field(description="How many passages are searched.")
+    changed: bool = Field(description="False when it was already there, word for word.")
 
 
 class DocumentResponse(WireModel):
+    """A lore document as it stands."""
+
     document_id: str
     title: str
     text: str
-    kind: str
-    tags: list[str]
-    keys: list[str]
-    importance: int
+    kind: str = Field(description="What it is, in a word of the studio's; empty when none was given.")
+    tags: list[str] = Field(description="For filters, and for what characters may know.")
+    keys: list[str] = Field(description="Other names that players use for it.")
+    importance: int = Field(description="1 to 5; 5 is the most important.")
     locale: str = Field(description="Empty: the world's.")
-    metadata: dict[str, Any]
-    version: int
+    metadata: dict[str, Any] = Field(description="As it was given.")
+    version: int = Field(description="Grows with every change; also the `ETag`.")
 
     @classmethod
     def of(cls, document: Document) -> "DocumentResponse":
@@ -77,11 +95,11 @@ class DocumentResponse(WireModel):
 class FilterIn(GivenModel):
     """What may be found: every part that is given must hold."""
 
-    tags_any: list[Name] = Field([], max_length=200)
-    tags_all: list[Name] = Field([], max_length=200)
-    kinds: list[Name] = Field([], max_length=200)
-    document_ids: list[DocumentId] = Field([], max_length=1000)
-    locale: Locale | None = None
+    tags_any: list[Name] = Field([], max_length=200, description="It has one of these.")
+    tags_all: list[Name] = Field([], max_length=200, description="It has every one of these.")
+    kinds: list[Name] = Field([], max_length=200, description="It is of one of these.")
+    document_ids: list[DocumentId] = Field([], max_length=1000, description="It is one of these.")
+    locale: Locale | None = Field(None, description="It is in this language (BCP 47).")
 
     def filter(self) -> Filter:
         """The filter of the port."""
@@ -95,33 +113,39 @@ class FilterIn(GivenModel):
 
 
 class SearchRequest(GivenModel):
-    query: VisibleText = Field(max_length=2000, examples=["When does the gate close?"])
-    limit: int = Field(5, ge=1, le=50)
-    filter: FilterIn = FilterIn()
-    mode: Mode = Field(Mode.HYBRID, description="`keyword` and `vector` show what either side finds alone.")
+    """What to look for in the lore."""
+
+    query: VisibleText = Field(
+        max_length=2000, examples=["When does the gate close?"], description="A question, or some words."
+    )
+    limit: Whole = Field(5, ge=1, le=50, description="How many documents at most.")
+    filter: FilterIn = Field(FilterIn(), description="What may be found; everything when left out.")
+    mode: Mode = Field(
+        Mode.HYBRID, strict=False, description="`keyword` and `vector` show what either side finds alone."
+    )
     locale: Locale | None = Field(None, description="The language of the query; the world's when left out.")
     explain: bool = Field(False, description="Say for each hit how it came by its rank.")
 
 
 class Explanation(WireModel):
-    """Where a hit stood in each list (from 1; null: nowhere), and what the fusion made of it."""
+    """How a hit came by its rank."""
 
-    keyword_rank: int | None
-    vector_rank: int | None
-    cosine: float | None
-    fused: float
+    keyword_rank: int | None = Field(description="Its place by keywords, from 1; null: it has none.")
+    vector_rank: int | None = Field(description="Its place by vectors, from 1; null: it has none.")
+    cosine: float | None = Field(description="Likeness of its vector to the query's; null when none was compared.")
+    fused: float = Field(description="What both made together: the score.")
 
 
 class HitOut(WireModel):
-    """A document by its best chunk; `text` is verbatim."""
+    """A document by its best passage."""
 
     document_id: str
     title: str
-    text: str
-    score: float
-    kind: str
-    tags: list[str]
-    explanation: Explanation | None = None
+    text: str = Field(description="The passage, verbatim.")
+    score: float = Field(description="For comparing the hits of one search, and nothing else.")
+    kind: str = Field(description="What the document is.")
+    tags: list[str] = Field(description="The document's tags.")
+    explanation: Explanation | None = Field(None, description="With `explain`.")
 
     @classmethod
     def of(cls, hit: LoreHit, *, explain: bool) -> "HitOut":
@@ -140,10 +164,10 @@ class HitOut(WireModel):
 
 
 class GateOut(WireModel):
-    """Why the gate opened or not: its score, and the signals that made it."""
+    """How it was judged whether the lore holds an answer."""
 
-    score: float
-    signals: dict[str, float | None]
+    score: float = Field(description="0 to 1; the world's `gate_threshold`, or our own, says from where on it does.")
+    signals: dict[str, float | None] = Field(description="What the score was made of.")
 
     @classmethod
     def of(cls, verdict: Verdict) -> "GateOut":
@@ -153,57 +177,67 @@ class GateOut(WireModel):
 
 
 class SearchResponse(WireModel):
-    hits: list[HitOut]
+    """What was found."""
+
+    hits: list[HitOut] = Field(description="One for each document, the best first.")
     in_lore: bool = Field(description="Whether the lore holds an answer at all.")
     gate: GateOut | None = Field(None, description="With `explain`: how that was judged.")
-    lore_version: str
+    lore_version: str = Field(description="The state of the world's lore.")
 
 
 class AskRequest(GivenModel):
-    question: VisibleText = Field(max_length=2000, examples=["When does the gate close?"])
-    filter: FilterIn = FilterIn()
-    limit: int = Field(5, ge=1, le=20, description="How many documents the model is given.")
-    locale: Locale | None = None
+    """A question to the lore."""
+
+    question: VisibleText = Field(
+        max_length=2000, examples=["When does the gate close?"], description="What somebody wants to know."
+    )
+    filter: FilterIn = Field(FilterIn(), description="Which lore may answer; all of it when left out.")
+    limit: Whole = Field(5, ge=1, le=20, description="How many documents the model is given.")
+    locale: Locale | None = Field(None, description="The language of the question; the world's when left out.")
     model: str | None = Field(None, max_length=300, description="An alias or `provider:name`.")
-    deadline_ms: int | None = Field(None, ge=1, le=600_000)
-    stream: bool = False
+    deadline_ms: Whole | None = Field(
+        None, ge=1, le=600_000, description="The answer, or a problem, comes within this time."
+    )
+    stream: bool = Field(False, description="Answer with server-sent events.")
 
 
 class CitationOut(WireModel):
-    """`quote` is a verbatim span of the document; `score` says how much of it the answer repeats, 0 to 1."""
+    """Lore that the answer stands on."""
 
     document_id: str
     title: str
-    quote: str
-    score: float
+    quote: str = Field(description="A verbatim span of the document.")
+    score: float = Field(description="How much of the quote the answer repeats, 0 to 1.")
 
 
 class AskTiming(WireModel):
-    """Milliseconds."""
+    """Milliseconds; null for what did not happen."""
 
-    total_ms: float
-    first_token_ms: float | None = None
-    retrieval_ms: float
-    model_ms: float | None = None
+    total_ms: float = Field(description="Until the answer was whole.")
+    first_token_ms: float | None = Field(None, description="Until the first text came.")
+    retrieval_ms: float = Field(description="Spent searching.")
+    model_ms: float | None = Field(None, description="Spent by the model.")
 
 
 class AskResponse(WireModel):
-    answer: str
-    refused: bool
+    """An answer from the lore, or an honest refusal."""
+
+    answer: str = Field(description="In words; a plain sentence of ours when it was refused.")
+    refused: bool = Field(description="Whether the lore holds no answer.")
     reason: Literal["not_in_lore"] | None = Field(None, description="Why it was refused.")
-    citations: list[CitationOut]
+    citations: list[CitationOut] = Field(description="What the answer stands on, the most repeated first.")
     model: ModelUsed | None = Field(description="Null when no model was asked.")
     usage: Usage
-    cost: Cost | None
+    cost: Cost | None = Field(description="Null when no model was asked, or the settings hold no price for it.")
     timing: AskTiming
-    lore_version: str
+    lore_version: str = Field(description="The state of the world's lore.")
 
 
 class JobStarted(WireModel):
     """A job has begun; `GET /v1/jobs/{job_id}` tells how it goes."""
 
-    job_id: str
-    kind: str = Field(examples=["ingest"])
-    status: str = Field(examples=["queued"])
+    job_id: str = Field(description="For `GET /v1/jobs/{job_id}`.")
+    kind: str = Field(examples=["ingest"], description="`ingest` or `reindex`.")
+    status: str = Field(examples=["queued"], description="As a job has it.")
     accepted: int | None = Field(None, description="Documents of an ingest that were taken.")
     rejected: int | None = Field(None, description="Faults found in it; the job names each with its line.")

@@ -5,24 +5,24 @@ from typing import Any
 from pydantic import Field
 
 from llmops_api.core.worlds import World
-from llmops_api.schemas import GivenModel, Locale, VisibleText, WireModel, WireText
+from llmops_api.schemas import GivenModel, Locale, VisibleText, Whole, WireModel, WireText
 
 
 class DialogueDefaults(GivenModel):
     """How NPCs of this world answer unless a request says otherwise."""
 
-    deadline_ms: int | None = Field(None, ge=1, le=120_000, description="Every line is out within this time.")
-    history_turns: int | None = Field(None, ge=0, le=100, description="How many past turns the model sees.")
+    deadline_ms: Whole | None = Field(None, ge=1, le=120_000, description="Every line is out within this time.")
+    history_turns: Whole | None = Field(None, ge=0, le=100, description="How many past turns the model sees.")
     model: str | None = Field(None, max_length=300, description="An alias or `provider:name`.")
 
 
 class WorldRequest(GivenModel):
     """A world as its studio describes it."""
 
-    title: VisibleText = Field(max_length=200, examples=["Emberfall"])
-    description: WireText = Field("", max_length=10_000)
+    title: VisibleText = Field(max_length=200, examples=["Saltmarsh"], description="As people see it.")
+    description: WireText = Field("", max_length=10_000, description="What the game is, for people.")
     locale: Locale = "en"
-    dialogue: DialogueDefaults = DialogueDefaults()
+    dialogue: DialogueDefaults = Field(DialogueDefaults(), description="How its NPCs answer.")
     gate_threshold: float | None = Field(
         None,
         ge=-100,
@@ -32,13 +32,15 @@ class WorldRequest(GivenModel):
 
 
 class WorldResponse(WireModel):
-    world: str
+    """A world as it stands."""
+
+    world: str = Field(description="The world's id.")
     title: str
-    description: str
-    locale: str
-    dialogue: dict[str, Any]
-    gate_threshold: float | None
-    version: int
+    description: str = Field(description="What the game is, for people.")
+    locale: str = Field(description="The language of its lore, unless a document says otherwise.")
+    dialogue: dict[str, Any] = Field(description="How its NPCs answer; only what was set.")
+    gate_threshold: float | None = Field(description="Where the lore stops holding an answer; null: our calibration.")
+    version: int = Field(description="Grows with every change; also the `ETag`.")
 
     @classmethod
     def of(cls, world: World) -> "WorldResponse":
