@@ -15,11 +15,12 @@ from llmops_api.core.models import Models
 from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import World, Worlds
-from llmops_api.errors import AuthenticationError, BadInput, FieldError, NotFound
+from llmops_api.errors import AuthenticationError, NotFound
 from llmops_api.ports.backends import Backends
 from llmops_api.schemas import ID
 from llmops_api.settings import Settings
 
+IF_MATCH = r'^(\*|(W/)?"?[0-9]{1,18}"?)$'
 WorldId = Annotated[str, Path(pattern=ID, max_length=128, description="The world's id.", examples=["emberfall"])]
 
 
@@ -62,17 +63,10 @@ async def _world(request: Request, world: WorldId) -> World:
 
 async def _if_match(
     if_match: Annotated[
-        str | None, Header(description='The `ETag` that the record must still have, such as `"3"`.')
-    ] = None,
+        str, Header(pattern=IF_MATCH, description='The `ETag` that the record must still have, such as `"3"`.')
+    ] = "*",
 ) -> int | None:
-    if if_match is None or if_match.strip() == "*":
-        return None
-    version = if_match.strip().removeprefix("W/").strip('"')
-    if not version.isdecimal():
-        raise BadInput(
-            "1 header is wrong.", [FieldError("If-Match", "is not a version", 'Send the ETag, such as "3".')]
-        )
-    return int(version)
+    return None if if_match == "*" else int(if_match.removeprefix("W/").strip('"'))
 
 
 PrincipalDep = Annotated[Principal, Depends(KeyWith(*Scope))]

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
 from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge
@@ -74,6 +75,17 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
     return FieldError(name, fault["msg"], HINTS.get(fault["type"]))
 
 
+def _allowed(request: Request) -> str:
+    """The methods of the path, of all its routes: the router by itself names those of the first."""
+    routes = [
+        each
+        for each in iter_route_contexts(request.app.routes)
+        if each.methods and each.path_regex.match(request.url.path)
+    ]
+    path = min(routes, key=lambda each: len(each.param_convertors)).path
+    return ", ".join(sorted({method for each in routes if each.path == path for method in each.methods or ()}))
+
+
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = dict(error.headers or {})
@@ -83,7 +95,9 @@ async def _http(request: Request, error: Exception) -> Response:
         case 404:
             return _answer(NotFound("There is nothing at this path."), request, headers)
         case 405:
-            return _answer(MethodNotAllowed("This path does not know that method."), request, headers)
+            return _answer(
+                MethodNotAllowed("This path does not know that method."), request, {"allow": _allowed(request)}
+            )
         case 413:
             return _answer(TooLarge("The body is larger than this service takes."), request, headers)
     other = OtherHTTPError(HTTPStatus(error.status_code).phrase)

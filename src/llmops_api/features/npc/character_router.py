@@ -1,15 +1,14 @@
 """Characters over HTTP."""
 
-import re
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from llmops_api.dependencies import CharactersDep, IfMatch, ReaderDep, WorldDep, WriterDep
-from llmops_api.errors import BadInput, FieldError, MalformedBody, TooLarge, VersionMismatch
+from llmops_api.errors import MalformedBody, TooLarge, VersionMismatch
 from llmops_api.features.npc.schemas import CharacterRequest, CharacterResponse, CharacterVersionResponse
-from llmops_api.paging import After, Limit, page_of
+from llmops_api.paging import After, AfterNumber, Limit, page_of
 from llmops_api.problems import KEYED, problems
 from llmops_api.responses import json_response
 from llmops_api.schemas import ID, Page
@@ -18,20 +17,6 @@ router = APIRouter(prefix="/v1/worlds/{world}/characters", tags=["Characters"], 
 
 CharacterId = Annotated[str, Path(pattern=ID, max_length=128, description="The character's id.", examples=["guard"])]
 
-
-async def _after_number(after: After) -> int | None:
-    if not after:
-        return None
-    if not re.fullmatch("[0-9]{1,18}", after):
-        fault = FieldError(
-            "cursor", "is not a cursor of this list", "Send 'next_cursor' of the page before, unchanged."
-        )
-        raise BadInput("1 parameter is wrong.", [fault])
-    return int(after)
-
-
-AfterNumber = Annotated[int | None, Depends(_after_number)]
-"""The number past which the page begins."""
 
 EXAMPLES = {
     "lamplighter": {

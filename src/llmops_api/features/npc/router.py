@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from llmops_api.core.conversations import Criteria
 from llmops_api.dependencies import ConversationsDep, GameDep, ReaderDep, WorldDep
 from llmops_api.errors import ConflictError, IdempotencyMismatch, MalformedBody, TooLarge, UnknownModel
-from llmops_api.features.npc.character_router import AfterNumber, CharacterId
+from llmops_api.features.npc.character_router import CharacterId
 from llmops_api.features.npc.schemas import (
     ConversationResponse,
     ConversationSummary,
@@ -17,7 +17,7 @@ from llmops_api.features.npc.schemas import (
     TurnResponse,
 )
 from llmops_api.features.npc.service import Dialogue
-from llmops_api.paging import After, Limit, page_of
+from llmops_api.paging import After, AfterNumber, Limit, page_of
 from llmops_api.problems import KEYED, problems
 from llmops_api.responses import IDEMPOTENT, respond
 from llmops_api.schemas import ID, Page
