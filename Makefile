@@ -16,9 +16,10 @@ run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 (installs first; LLMOPS_
 test: $(VENV)/.dev $(VENV)/.node ## Run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/.dev ## Format, lint, types, import contracts
+check: $(VENV)/.dev ## Format, lint, spelling, types, import contracts
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
