@@ -127,3 +127,5 @@ def log_to_stderr(level: str) -> None:
         "root": {"level": level, "handlers": ["stderr"]},
     }
     logging.config.dictConfig(configuration)
+    # What the lines do not show need not be found out for each of them.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
