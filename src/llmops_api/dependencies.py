@@ -21,7 +21,7 @@ from llmops_api.schemas import ID
 from llmops_api.settings import Settings
 
 IF_MATCH = r'^(\*|(W/)?"?[0-9]{1,18}"?)$'
-WorldId = Annotated[str, Path(pattern=ID, max_length=128, description="The world's id.", examples=["emberfall"])]
+WorldId = Annotated[str, Path(pattern=ID, max_length=128, description="The world's id.")]
 
 
 async def _token(request: Request) -> str:

@@ -20,7 +20,8 @@ it is given. Point the alias `default` at a real one with `LLMOPS_MODEL_ALIASES`
 **Conventions.** Errors are problem documents (RFC 9457) that name the field and the fix. Lists are paged with `limit`
 and `cursor`. Records have a `version`, sent as `ETag`; a write may say `If-Match`. A `POST` that acts takes an
 `Idempotency-Key`: the same key and body give the same answer, and nothing is done twice. With `"stream": true` the answer is
-a stream of server-sent events whose last one, `done`, holds the whole answer.
+a stream of server-sent events whose last one, `done`, holds the whole answer. A string of the format `text` holds neither
+NUL nor half a surrogate pair; `visible-text` shows something besides.
 """
 
 TAGS = [
@@ -34,6 +35,25 @@ TAGS = [
     {"name": "Health", "description": "For probes and scrapers; these need no key."},
 ]
 
+EVENT_STREAM = {
+    "itemSchema": {
+        "type": "object",
+        "description": "A server-sent event; the operation's description names its kinds.",
+        "properties": {
+            "id": {"type": "string", "pattern": "^[0-9]+$", "description": "Counts up from 1."},
+            "event": {"type": "string", "description": "Its kind; the last one is `done` or `error`."},
+            "data": {"type": "string", "contentMediaType": "application/json", "description": "JSON in one line."},
+        },
+    },
+    "example": 'id: 1\nevent: delta\ndata: {"text":"The gate "}\n\nid: 2\nevent: delta\ndata: {"text":"closes at nine."}\n\n',
+}
+"""What stands behind `text/event-stream`; `itemSchema` describes each event (OpenAPI 3.2, section 4.14)."""
+
+SAMPLES = {"world": "emberfall", "document_id": "place/ember-gate", "character": "guard"}
+"""What the page reads and talks to."""
+OWN = {"world": "saltmarsh", "document_id": "place/weeping-stone", "character": "lamplighter"}
+"""What the page writes and deletes, so that nobody who tries it out loses a part of the sample world."""
+
 
 def describe(app: FastAPI) -> None:
     """Give the application its page."""
@@ -43,7 +63,7 @@ def describe(app: FastAPI) -> None:
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _with_problems(
+            app.openapi_schema = _completed(
                 get_openapi(title=app.title, version=app.version, description=DESCRIPTION, tags=TAGS, routes=app.routes)
             )
         return app.openapi_schema
@@ -51,8 +71,8 @@ def describe(app: FastAPI) -> None:
     app.openapi = document  # type: ignore[method-assign]  # the way that FastAPI documents for changing the page
 
 
-def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """The schemas that every route's problems refer to, and the same problem wherever input can be wrong."""
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    """What the framework leaves open: the schemas of problems, the same problem wherever input can be wrong, streams."""
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     template = "#/components/schemas/{model}"
     schemas["FieldProblem"] = FieldProblem.model_json_schema(ref_template=template)
@@ -61,9 +81,22 @@ def _with_problems(document: dict[str, Any]) -> dict[str, Any]:
     }
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for path in document["paths"].values():
-        for operation in path.values():
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            _fill_in(path, method, operation)
             if (answer := operation["responses"].get("422")) and MEDIA_TYPE not in answer.get("content", {}):
                 answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": template.format(model="Problem")}}}
                 answer["description"] = "Problem: `bad_input`"
+            for answer in operation["responses"].values():
+                if "text/event-stream" in answer.get("content", {}):
+                    answer["content"]["text/event-stream"] = EVENT_STREAM
     return document
+
+
+def _fill_in(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Give the path's parameters a value, so that an operation can be executed as it stands."""
+    for parameter in operation.get("parameters", ()):
+        name = parameter["name"]
+        written = method in {"put", "delete"} and path.endswith(f"{{{name}}}")
+        if parameter["in"] == "path" and name in SAMPLES:
+            parameter["example"] = (OWN if written else SAMPLES)[name]

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from llmops_api.core import models
 from llmops_api.ports import chat
@@ -32,28 +32,23 @@ def _visible(text: str) -> str:
     return text
 
 
-def _whole(value: Any) -> Any:
-    """JSON has one kind of number: 3.0 is the integer 3 (JSON Schema, section 6.1.1 of its validation part)."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _timestamp(value: Any) -> Any:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("is not a date and time with its zone, such as 2027-01-31T12:00:00Z")
     return value
 
 
-WireText = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
+WireText = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"format": "text"})]
 """Any text that can be kept."""
 VisibleText = Annotated[
     str,
     AfterValidator(_storable),
     AfterValidator(_visible),
-    Field(json_schema_extra={"pattern": r"^[^\u0000]*[^\u0000\p{Z}\p{Cc}\p{Cf}\p{Cs}][^\u0000]*$"}),
+    Field(json_schema_extra={"format": "visible-text"}),
 ]
 """Text of which something can be seen."""
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""An integer that was sent as a number."""
+ModelName = Annotated[WireText, Field(max_length=300, json_schema_extra={"format": "model"})]
+"""An alias or `provider:name`."""
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_timestamp), Field(strict=False)]
 """A moment as RFC 3339 writes it."""
 
@@ -78,6 +73,12 @@ class GivenModel(BaseModel):
     """What a caller sends: an unknown field is an error, since it is most often a misspelt one, and so is `"5"` for 5."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _whole(cls, value: Any) -> Any:
+        """JSON has one kind of number: 3.0 is the integer 3 (JSON Schema 2020-12, validation, section 6.1.1)."""
+        return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 class WireModel(BaseModel):

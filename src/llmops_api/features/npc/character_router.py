@@ -15,7 +15,7 @@ from llmops_api.schemas import ID, Page
 
 router = APIRouter(prefix="/v1/worlds/{world}/characters", tags=["Characters"], responses=KEYED)
 
-CharacterId = Annotated[str, Path(pattern=ID, max_length=128, description="The character's id.", examples=["guard"])]
+CharacterId = Annotated[str, Path(pattern=ID, max_length=128, description="The character's id.")]
 
 
 EXAMPLES = {

@@ -13,10 +13,10 @@ from llmops_api.schemas import (
     Cost,
     GivenModel,
     Locale,
+    ModelName,
     ModelUsed,
     Usage,
     VisibleText,
-    Whole,
     WireModel,
     WireText,
 )
@@ -140,10 +140,8 @@ class DialogueRequest(GivenModel):
         examples=[{"place": "gate", "hour": 21}],
         json_schema_extra={"additionalProperties": False},
     )
-    deadline_ms: Whole | None = Field(
-        None, ge=1, le=120_000, description="The answer is out by then, whatever happens."
-    )
-    model: str | None = Field(None, max_length=300, description="An alias or `provider:name`; else the world's choice.")
+    deadline_ms: int | None = Field(None, ge=1, le=120_000, description="The answer is out by then, whatever happens.")
+    model: ModelName | None = Field(None, description="An alias or `provider:name`; else the world's choice.")
     stream: bool = Field(False, description="Answer with server-sent events.")
 
 

@@ -34,6 +34,7 @@ BODIES = {
             "application/x-ndjson": {
                 "schema": {
                     "type": "string",
+                    "pattern": r"[^ \t\r\n]",
                     "description": "A document a line: the fields of a lore document, and `id`.",
                 },
                 "example": '{"id": "item/thimble", "title": "A thimble", "text": "Ede lost her thimble in the river."}\n',
@@ -41,8 +42,16 @@ BODIES = {
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "properties": {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                    "properties": {
+                        "files": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "`.jsonl` as above; `.md` and `.txt` are a document each.",
+                        }
+                    },
                     "required": ["files"],
+                    "additionalProperties": False,
                 }
             },
         },

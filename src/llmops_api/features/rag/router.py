@@ -62,9 +62,7 @@ router = APIRouter(
     responses=KEYED,
 )
 
-DocumentId = Annotated[
-    str, Path(pattern=PATH_ID, max_length=200, description="May hold `/`.", examples=["place/ember-gate"])
-]
+DocumentId = Annotated[str, Path(pattern=PATH_ID, max_length=200, description="May hold `/`.")]
 
 
 @router.get("/lore", summary="List lore documents")

@@ -14,10 +14,10 @@ from llmops_api.schemas import (
     Cost,
     GivenModel,
     Locale,
+    ModelName,
     ModelUsed,
     Usage,
     VisibleText,
-    Whole,
     WireModel,
     WireText,
 )
@@ -39,9 +39,9 @@ class DocumentRequest(GivenModel):
         [], max_length=100, examples=[["common"]], description="For filters, and for what characters may know."
     )
     keys: list[Name] = Field([], max_length=100, description="Other names that players use for it.")
-    importance: Whole = Field(3, ge=1, le=5, description="Which of two equals comes first; 5 is the most important.")
+    importance: int = Field(3, ge=1, le=5, description="Which of two equals comes first; 5 is the most important.")
     locale: Locale | None = Field(None, description="The language of the text; the world's when left out.")
-    metadata: dict[str, Any] = Field({}, description="Kept and given back; never searched.")
+    metadata: dict[str, Any] = Field({}, description="Any JSON without NUL characters; kept and given back, never searched.")
 
     def document(self, document_id: str) -> Document:
         """The document of the core."""
@@ -118,7 +118,7 @@ class SearchRequest(GivenModel):
     query: VisibleText = Field(
         max_length=2000, examples=["When does the gate close?"], description="A question, or some words."
     )
-    limit: Whole = Field(5, ge=1, le=50, description="How many documents at most.")
+    limit: int = Field(5, ge=1, le=50, description="How many documents at most.")
     filter: FilterIn = Field(FilterIn(), description="What may be found; everything when left out.")
     mode: Mode = Field(
         Mode.HYBRID, strict=False, description="`keyword` and `vector` show what either side finds alone."
@@ -192,10 +192,10 @@ class AskRequest(GivenModel):
         max_length=2000, examples=["When does the gate close?"], description="What somebody wants to know."
     )
     filter: FilterIn = Field(FilterIn(), description="Which lore may answer; all of it when left out.")
-    limit: Whole = Field(5, ge=1, le=20, description="How many documents the model is given.")
+    limit: int = Field(5, ge=1, le=20, description="How many documents the model is given.")
     locale: Locale | None = Field(None, description="The language of the question; the world's when left out.")
-    model: str | None = Field(None, max_length=300, description="An alias or `provider:name`.")
-    deadline_ms: Whole | None = Field(
+    model: ModelName | None = Field(None, description="An alias or `provider:name`.")
+    deadline_ms: int | None = Field(
         None, ge=1, le=600_000, description="The answer, or a problem, comes within this time."
     )
     stream: bool = Field(False, description="Answer with server-sent events.")

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from llmops_api.schemas import Cost, GivenModel, ModelUsed, Timing, Usage, Whole, WireModel, WireText
+from llmops_api.schemas import Cost, GivenModel, ModelName, ModelUsed, Timing, Usage, WireModel, WireText
 
 Role = Literal["system", "user", "assistant"]
 
@@ -21,12 +21,12 @@ class ParametersIn(GivenModel):
 
     temperature: float | None = Field(None, ge=0, le=2, description="How freely words are chosen; 0: the likeliest.")
     top_p: float | None = Field(None, gt=0, le=1, description="Choose among the likeliest words of this probability.")
-    max_tokens: Whole | None = Field(None, ge=1, le=1_000_000, description="The answer ends there at the latest.")
+    max_tokens: int | None = Field(None, ge=1, le=1_000_000, description="The answer ends there at the latest.")
     stop_sequences: list[Annotated[WireText, Field(min_length=1, max_length=200)]] = Field(
         [], max_length=16, description="The answer ends before the first of these."
     )
-    seed: Whole | None = Field(
-        None, ge=-(2**63), lt=2**63, description="The same one tends to give the same answer, where providers heed it."
+    seed: int | None = Field(
+        None, ge=-(2**53), le=2**53, description="The same one tends to give the same answer, where providers heed it."
     )
 
 
@@ -50,9 +50,7 @@ class GenerateRequest(GivenModel):
         }
     )
 
-    model: str | None = Field(
-        None, max_length=300, description="An alias or `provider:name`; the alias `default` when left out."
-    )
+    model: ModelName | None = Field(None, description="An alias or `provider:name`; the alias `default` when left out.")
     system: WireText | None = Field(None, max_length=200_000, description="What the model is and how it should answer.")
     messages: list[MessageIn] | None = Field(
         None, min_length=1, max_length=1000, description="The conversation so far, oldest first."
@@ -60,7 +58,7 @@ class GenerateRequest(GivenModel):
     prompt: WireText | None = Field(None, min_length=1, max_length=200_000, description="What to answer.")
     parameters: ParametersIn = Field(default_factory=ParametersIn, description="Sampling.")
     response_format: ResponseFormatIn | None = Field(None, description="Null: plain text.")
-    deadline_ms: Whole | None = Field(
+    deadline_ms: int | None = Field(
         None, ge=1, le=600_000, description="The answer, or a problem, comes within this time."
     )
     stream: bool = Field(False, description="Answer with server-sent events.")

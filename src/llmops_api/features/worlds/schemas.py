@@ -5,15 +5,15 @@ from typing import Any
 from pydantic import Field
 
 from llmops_api.core.worlds import World
-from llmops_api.schemas import GivenModel, Locale, VisibleText, Whole, WireModel, WireText
+from llmops_api.schemas import GivenModel, Locale, ModelName, VisibleText, WireModel, WireText
 
 
 class DialogueDefaults(GivenModel):
     """How NPCs of this world answer unless a request says otherwise."""
 
-    deadline_ms: Whole | None = Field(None, ge=1, le=120_000, description="Every line is out within this time.")
-    history_turns: Whole | None = Field(None, ge=0, le=100, description="How many past turns the model sees.")
-    model: str | None = Field(None, max_length=300, description="An alias or `provider:name`.")
+    deadline_ms: int | None = Field(None, ge=1, le=120_000, description="Every line is out within this time.")
+    history_turns: int | None = Field(None, ge=0, le=100, description="How many past turns the model sees.")
+    model: ModelName | None = Field(None, description="An alias or `provider:name`.")
 
 
 class WorldRequest(GivenModel):
