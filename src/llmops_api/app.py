@@ -47,7 +47,12 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
             mending.cancel()
             await app.state.dialogue.recorder.drained()
 
-    app: FastAPI = FastAPIOffline(redoc_url=None, lifespan=lifespan, max_body_size=settings.max_body_bytes)
+    app: FastAPI = FastAPIOffline(
+        redoc_url=None,
+        lifespan=lifespan,
+        max_body_size=settings.max_body_bytes,
+        telemetry={"metrics": False, "logs": False},  # we keep our own
+    )
     openapi.describe(app)
     exception_handlers.install(app)
     for router in ROUTERS:
