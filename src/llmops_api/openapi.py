@@ -1,12 +1,14 @@
 """The OpenAPI page: the place where everyone explores the service."""
 
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from llmops_api.problems import MEDIA_TYPE, FieldProblem, Problem
+from llmops_api.errors import BadInput
+from llmops_api.problems import MEDIA_TYPE, FieldProblem, Problem, described
 
 DESCRIPTION = """\
 The service between game servers and language models: text, answers from lore, NPC dialogue.
@@ -59,7 +61,12 @@ def describe(app: FastAPI) -> None:
     """Give the application its page."""
     app.title = "llmops-api"
     app.version = version("llmops-api")
-    app.swagger_ui_parameters = {"persistAuthorization": True, "displayRequestDuration": True, "tryItOutEnabled": True}
+    app.swagger_ui_parameters = {
+        "persistAuthorization": True,
+        "displayRequestDuration": True,
+        "tryItOutEnabled": True,
+        "defaultModelsExpandDepth": 0,
+    }
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -84,13 +91,22 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _fill_in(path, method, operation)
-            if (answer := operation["responses"].get("422")) and MEDIA_TYPE not in answer.get("content", {}):
-                answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": template.format(model="Problem")}}}
-                answer["description"] = "Problem: `bad_input`"
-            for answer in operation["responses"].values():
-                if "text/event-stream" in answer.get("content", {}):
-                    answer["content"]["text/event-stream"] = EVENT_STREAM
+            answers = operation["responses"]
+            if "422" in answers and MEDIA_TYPE not in answers["422"].get("content", {}):
+                answers["422"] = described(HTTPStatus.UNPROCESSABLE_ENTITY, [BadInput.code])
+            for answer in answers.values():
+                _say_what_comes(answer, schemas)
     return document
+
+
+def _say_what_comes(answer: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Put a success in the words of what it holds, and describe the events of a stream."""
+    content = answer.get("content", {})
+    name = content.get("application/json", {}).get("schema", {}).get("$ref", "").rpartition("/")[2]
+    if answer["description"] == "Successful Response":
+        answer["description"] = schemas.get(name, {}).get("description", "Done.")
+    if "text/event-stream" in content:
+        content["text/event-stream"] = EVENT_STREAM
 
 
 def _fill_in(path: str, method: str, operation: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
@@ -124,14 +125,22 @@ def problems(*errors: type[LLMOpsError]) -> dict[int | str, dict[str, Any]]:
     codes: dict[int, set[str]] = {}
     for error in errors:
         codes.setdefault(int(error.status), set()).add(error.code)
-    return {status: _described(names) for status, names in codes.items()}
+    return {status: described(HTTPStatus(status), names) for status, names in codes.items()}
 
 
-def _described(codes: Iterable[str]) -> dict[str, Any]:
-    return {
-        "description": "Problem: " + ", ".join(f"`{code}`" for code in sorted(codes)),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+def described(status: HTTPStatus, codes: Iterable[str]) -> dict[str, Any]:
+    """One of these, with the first of its codes as the example."""
+    names = sorted(codes)
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if names[0] != BadInput.code:
+        named = {"type": f"urn:llmops:problem:{names[0]}", "title": status.phrase, "status": int(status)}
+        content["example"] = named | {
+            "detail": "A sentence that says what happened.",
+            "instance": "/v1/worlds/emberfall/ask",
+            "code": names[0],
+            "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        }
+    return {"description": "Problem: " + ", ".join(f"`{name}`" for name in names), "content": {MEDIA_TYPE: content}}
 
 
 KEYED = problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable)

@@ -90,6 +90,7 @@ class WireModel(BaseModel):
 class Page(WireModel, Generic[T]):
     """A page of a list."""
 
+    model_config = ConfigDict(json_schema_extra={"description": "A page of the list."})
     items: list[T] = Field(description="At most `limit` of them.")
     next_cursor: str | None = Field(None, description="Send it as `cursor` for the page after this; null at the end.")
 

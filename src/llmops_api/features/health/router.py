@@ -18,18 +18,24 @@ PING_SECONDS = 2.0
 
 
 class Live(WireModel):
-    status: Literal["ok"] = "ok"
+    """The process answers."""
+
+    status: Literal["ok"] = Field("ok", description="There is no other.")
 
 
 class BackendStatus(WireModel):
-    name: str = Field(examples=["state"])
-    state: Literal["ok", "failed"]
+    """One of the things that the service stands on."""
+
+    name: str = Field(examples=["state"], description="`state`, `lore`, `jobs` or `embedder`.")
+    state: Literal["ok", "failed"] = Field(description="Whether it answered just now.")
     detail: str | None = Field(None, description="Why it fails.")
 
 
 class Ready(WireModel):
-    status: Literal["ok", "failed"]
-    backends: list[BackendStatus]
+    """Whether the service can work."""
+
+    status: Literal["ok", "failed"] = Field(description="`failed` when any backend is.")
+    backends: list[BackendStatus] = Field(description="Each with its state.")
 
 
 @router.get("/health/live", summary="Is the process alive?")

@@ -1,8 +1,9 @@
 """API keys over HTTP."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from llmops_api.core.keys import Key, derive_secret, token_of
 from llmops_api.dependencies import AdminDep, KeysDep, TokenDep
@@ -19,13 +20,15 @@ from llmops_api.paging import After, Limit, page_of
 from llmops_api.ports.state import Put
 from llmops_api.problems import KEYED, problems
 from llmops_api.responses import IDEMPOTENT, begin, fingerprint_of, json_response, released
-from llmops_api.schemas import Page
+from llmops_api.schemas import ID, Page
 
 router = APIRouter(
     prefix="/v1/keys",
     tags=["Keys"],
     responses=KEYED,
 )
+
+KeyId = Annotated[str, Path(pattern=ID, max_length=128, description="As the list of keys shows it; no secret.")]
 
 
 @router.post(
@@ -71,6 +74,6 @@ async def list_keys(_admin: AdminDep, keys: KeysDep, after: After, limit: Limit 
 
 
 @router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(NotFound))
-async def revoke_key(_admin: AdminDep, key_id: str, keys: KeysDep) -> None:
+async def revoke_key(_admin: AdminDep, key_id: KeyId, keys: KeysDep) -> None:
     """Ends it here at once, and on every replica within seconds."""
     await keys.revoke(key_id)

@@ -239,7 +239,7 @@ class TurnResponse(SpokenLine):
 class ConversationSummary(WireModel):
     """Who speaks with whom, and how far they are."""
 
-    conversation_id: str
+    conversation_id: str = Field(description="As a dialogue answered it.")
     character: str = Field(description="The character's id.")
     player_id: str = Field(description="The game's own id of the player.")
     save_id: str | None = Field(description="The playthrough; null when none was named.")
