@@ -1,8 +1,9 @@
 """The state store on a database: a SQLite file, or PostgreSQL by URL, on the same code path."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -11,6 +12,8 @@ from llmops_api.adapters.database_rows import batches, event_of, record_of, requ
 from llmops_api.adapters.database_schema import EVENTS, RECORDS, migrate
 from llmops_api.adapters.database_write import apply
 from llmops_api.ports.state import Change, Event, Record, StateStore
+
+Result = TypeVar("Result")
 
 _OF_KIND = sa.select(RECORDS.c.key, RECORDS.c.version, RECORDS.c.value, RECORDS.c.updated_at).where(
     RECORDS.c.kind == sa.bindparam("kind"), RECORDS.c.value.is_not(None)
@@ -30,7 +33,11 @@ async def open_state_store(*, database_url: str) -> AsyncIterator[StateStore]:
         with reachable():
             async with engines.writing.begin() as connection:
                 await connection.run_sync(migrate)
-        yield DatabaseStateStore(engines)
+        store = DatabaseStateStore(engines)
+        try:
+            yield store
+        finally:
+            await store.idle()
 
 
 class DatabaseStateStore:
@@ -38,6 +45,12 @@ class DatabaseStateStore:
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
+        self._working: set[asyncio.Task[Any]] = set()
+
+    async def idle(self) -> None:
+        """Return when no call is under way, also none that its caller has given up."""
+        while self._working:
+            await asyncio.wait(self._working)
 
     async def get(self, kind: str, key: str) -> Record | None:
         require_name(kind, key)
@@ -61,6 +74,9 @@ class DatabaseStateStore:
 
     async def write(self, *changes: Change) -> list[int]:
         require_name(*(name for change in changes for name in subject_of(change)))
+        return await self._to_its_end(self._write(changes))
+
+    async def _write(self, changes: Sequence[Change]) -> "list[int]":
         with reachable():
             async with self._engines.writing.begin() as connection:
                 return await connection.run_sync(apply, changes)
@@ -69,10 +85,26 @@ class DatabaseStateStore:
         await self._rows(_PING)
 
     async def _rows(self, statement: sa.Select[Any], **parameters: Any) -> Sequence[sa.Row[Any]]:
+        return await self._to_its_end(self._read(statement, parameters))
+
+    async def _read(self, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:
         with reachable():
             async with self._engines.reading.connect() as connection:
                 rows: Sequence[sa.Row[Any]] = (await connection.execute(statement, parameters)).all()
                 return rows
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Await a call that goes on when its caller is cancelled: breaking it off would cost the pool a connection."""
+        task = asyncio.create_task(work)
+        self._working.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._working.discard(task)
+        if not task.cancelled():
+            # Looked at, so that the failure of a call that nobody awaits any more is not reported as overlooked.
+            task.exception()
 
     async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
         require_name(kind, prefix, after)
