@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from llmops_api import exception_handlers, openapi
+from llmops_api.body_limit import BodyLimit
 from llmops_api.bootstrap import open_backends
 from llmops_api.core.characters import Characters
 from llmops_api.core.conversations import Conversations
@@ -50,13 +51,13 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
         lifespan=lifespan,
-        max_body_size=settings.max_body_bytes,
         telemetry={"metrics": False, "logs": False},  # we keep our own
     )
     openapi.describe(app)
     exception_handlers.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
     app.add_middleware(RequestContext)
     return app
 

@@ -7,15 +7,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge
 from llmops_api.problems import MEDIA_TYPE, as_error, problem_of, retry_headers
+from llmops_api.responses import CLIENT_CLOSED_REQUEST
+from llmops_api.schemas import ID, PATH_ID
 
 HINTS = {
     "missing": "Send this field.",
     "extra_forbidden": "Remove it, or look for a misspelt name.",
-    "string_pattern_mismatch": "Use letters, digits, '.', '_' and '-', not dots alone.",
+    "model_attributes_type": "Send a JSON object, as 'Content-Type: application/json'.",
 }
+ID_HINT = "Use letters, digits, '.', '_' and '-', not dots alone."
 
 
 class MethodNotAllowed(LLMOpsError):
@@ -36,6 +40,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LLMOpsError, _ours)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _ours)
 
 
@@ -51,6 +56,11 @@ def _answer(error: LLMOpsError, request: Request, headers: dict[str, str] | None
 
 async def _ours(request: Request, error: Exception) -> Response:
     return _answer(as_error(error), request)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The client left in the middle of its own body: nothing failed, and nobody reads this."""
+    return Response(status_code=CLIENT_CLOSED_REQUEST)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
@@ -72,7 +82,8 @@ def _field_error(fault: dict[str, Any]) -> FieldError:
         return FieldError("", f"Not JSON at character {path[0]}.", "Check quotes, commas and brackets.")
     elif not path:
         name = ""
-    return FieldError(name, fault["msg"], HINTS.get(fault["type"]))
+    an_id = fault.get("ctx", {}).get("pattern") in {ID, PATH_ID}
+    return FieldError(name, fault["msg"], ID_HINT if an_id else HINTS.get(fault["type"]))
 
 
 def _allowed(request: Request) -> str:

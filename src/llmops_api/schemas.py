@@ -1,9 +1,11 @@
 """What several use-cases put on the wire alike."""
 
+import json
 import re
 import unicodedata
 from typing import Annotated, Any, Generic, Self, TypeVar
 
+import orjson
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from llmops_api.core import models
@@ -32,6 +34,16 @@ def _visible(text: str) -> str:
     return text
 
 
+def _portable(value: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what only some readers of JSON take: NaN, infinities, integers of more than 64 bits, very deep nesting."""
+    try:
+        orjson.dumps(value)
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError("holds NaN, an infinity, an integer of over 64 bits, or too many levels") from error
+    return value
+
+
 def _timestamp(value: Any) -> Any:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError("is not a date and time with its zone, such as 2027-01-31T12:00:00Z")
@@ -47,6 +59,8 @@ VisibleText = Annotated[
     Field(json_schema_extra={"format": "visible-text"}),
 ]
 """Text of which something can be seen."""
+JsonObject = Annotated[dict[str, Any], AfterValidator(_portable)]
+"""Any JSON object."""
 ModelName = Annotated[WireText, Field(max_length=300, json_schema_extra={"format": "model"})]
 """An alias or `provider:name`."""
 Timestamp = Annotated[AwareDatetime, BeforeValidator(_timestamp), Field(strict=False)]

@@ -1,9 +1,15 @@
 // A person at the OpenAPI page: authorises, opens an operation, executes its example. Prints what the browser saw as JSON.
 // Usage: node browser.mjs URL KEY OPERATION_ID [SCREENSHOT]
-import chromium from "@sparticuz/chromium";
+import { mkdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { chromium as playwright } from "playwright-core";
 
 const [url, key, operation, screenshot] = process.argv.slice(2);
+// The packed browser unpacks itself here, once, with the libraries and fonts that it takes along for such a machine.
+process.env.TMPDIR = fileURLToPath(new URL("node_modules/.cache/chromium", import.meta.url));
+process.env.AWS_EXECUTION_ENV = "AWS_Lambda_nodejs24.x";
+mkdirSync(process.env.TMPDIR, { recursive: true });
+const { default: chromium } = await import("@sparticuz/chromium");
 // CHROMIUM names another browser, where the packed one (Linux on x86-64) does not run.
 const executablePath = process.env.CHROMIUM ?? (await chromium.executablePath());
 const browser = await playwright.launch({ executablePath, args: chromium.args });
@@ -28,8 +34,7 @@ try {
   const status = await answer.locator(".response-col_status").last().innerText();
   const body = await answer.locator(".response-col_description .highlight-code").first().innerText();
   if (screenshot) await page.screenshot({ path: screenshot, fullPage: true });
-  const links = await page.locator("[href^=http], [src^=http]").evaluateAll((all) => all.map((each) => each.href || each.src));
-  console.log(JSON.stringify({ title: await page.title(), requests, complaints, links, status, body }));
+  console.log(JSON.stringify({ title: await page.title(), requests, complaints, status, body }));
 } finally {
   await browser.close();
 }

@@ -13,6 +13,7 @@ from llmops_api.schemas import (
     PATH_ID,
     Cost,
     GivenModel,
+    JsonObject,
     Locale,
     ModelName,
     ModelUsed,
@@ -41,7 +42,9 @@ class DocumentRequest(GivenModel):
     keys: list[Name] = Field([], max_length=100, description="Other names that players use for it.")
     importance: int = Field(3, ge=1, le=5, description="Which of two equals comes first; 5 is the most important.")
     locale: Locale | None = Field(None, description="The language of the text; the world's when left out.")
-    metadata: dict[str, Any] = Field({}, description="Any JSON without NUL characters; kept and given back, never searched.")
+    metadata: JsonObject = Field(
+        {}, description="Any JSON without NUL characters; kept and given back, never searched."
+    )
 
     def document(self, document_id: str) -> Document:
         """The document of the core."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from llmops_api.schemas import Cost, GivenModel, ModelName, ModelUsed, Timing, Usage, WireModel, WireText
+from llmops_api.schemas import Cost, GivenModel, JsonObject, ModelName, ModelUsed, Timing, Usage, WireModel, WireText
 
 Role = Literal["system", "user", "assistant"]
 
@@ -34,7 +34,7 @@ class ResponseFormatIn(GivenModel):
     """Ask for JSON that fits a schema."""
 
     type: Literal["json_schema"] = Field(description="The only kind there is.")
-    json_schema: dict[str, Any] = Field(alias="schema", description="JSON Schema of the answer.")
+    json_schema: JsonObject = Field(alias="schema", description="JSON Schema of the answer.")
     name: str = Field("answer", pattern=r"^[A-Za-z0-9_-]{1,64}$", description="What the model is told that it makes.")
 
 
