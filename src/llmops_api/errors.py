@@ -13,6 +13,7 @@ LLMOpsError
 ├── IdempotencyMismatch 422     the same `Idempotency-Key` came with another body
 ├── ProviderError 502           a provider of models or vectors failed
 │   ├── ProviderRejected 502    it refused the request (a 4xx of its own)
+│   ├── ModelNotServed 502      it does not know the model; the next one of an alias may
 │   ├── ProviderDenied 502      it refused our credentials: never the player's 403
 │   ├── ProviderGarbled 502     it answered something that is not an answer
 │   ├── ProviderInterrupted 502 it stopped in the middle of a stream
@@ -122,6 +123,10 @@ class ProviderError(LLMOpsError):
 
 class ProviderRejected(ProviderError):
     code = "provider_rejected"
+
+
+class ModelNotServed(ProviderError):
+    code = "model_not_served"
 
 
 class ProviderDenied(ProviderError):

@@ -13,6 +13,7 @@ from llmops_api.errors import (
     BackendUnavailable,
     BadInput,
     LLMOpsError,
+    ModelNotServed,
     NotFound,
     PermissionDenied,
     ProviderDenied,
@@ -30,6 +31,7 @@ MEDIA_TYPE = "application/problem+json"
 PROVIDER_PROBLEMS: tuple[type[LLMOpsError], ...] = (
     ProviderError,
     ProviderRejected,
+    ModelNotServed,
     ProviderDenied,
     ProviderGarbled,
     ProviderInterrupted,

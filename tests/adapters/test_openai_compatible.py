@@ -16,6 +16,7 @@ from llmops_api.adapters.openai_compatible import open_chat_model, open_embedder
 from llmops_api.adapters.server_sent_events import EventDecoder
 from llmops_api.errors import (
     BadInput,
+    ModelNotServed,
     ProviderDenied,
     ProviderError,
     ProviderGarbled,
@@ -77,7 +78,7 @@ REFUSED = {
     "rejected": ProviderRejected,
     "denied": ProviderDenied,
     "forbidden": ProviderDenied,
-    "missing": ProviderRejected,
+    "missing": ModelNotServed,
     "throttled": ProviderThrottled,
     "failing": ProviderUnavailable,
     "bad-gateway": ProviderUnavailable,

@@ -3,38 +3,35 @@
 import inspect
 import sys
 from contextlib import AbstractAsyncContextManager
+from importlib import import_module
 
 import pytest
 
 from llmops_api.adapters import registry
 from llmops_api.adapters.registry import TECHNOLOGIES, opener
 
-SERVED = {
-    "scripted": {"chat_model"},
-    "openai_compatible": {"chat_model", "embedder"},
-    "minilm": {"embedder"},
-    "embedded": {"lore_index"},
-    "database": {"state_store"},
-    "dbos": {"job_runner"},
-}
-PORTS = set.union(*SERVED.values())
+PORTS = ("chat_model", "embedder", "lore_index", "state_store", "job_runner")
 
 
-def test_every_line_of_the_table_is_known_here():
-    assert SERVED.keys() == TECHNOLOGIES.keys()
+def _openers(technology: str) -> dict[str, registry.Opener]:
+    """What a technology serves, by port."""
+    module = import_module(TECHNOLOGIES[technology])
+    return {port: opener(technology, port) for port in PORTS if hasattr(module, f"open_{port}")}
 
 
-@pytest.mark.parametrize(("technology", "port"), [(name, port) for name, ports in SERVED.items() for port in ports])
-def test_every_line_opens_its_ports_with_keywords(technology: str, port: str):
-    parameters = inspect.signature(opener(technology, port)).parameters.values()
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_every_line_of_the_table_opens_a_port_with_keywords(technology: str):
+    openers = _openers(technology)
 
-    assert all(each.kind in {each.KEYWORD_ONLY, each.VAR_KEYWORD} for each in parameters)
+    assert openers
+    for each in openers.values():
+        parameters = inspect.signature(each).parameters.values()
+        assert all(parameter.kind in {parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD} for parameter in parameters)
 
 
-@pytest.mark.parametrize(("technology", "port"), [(name, port) for name in SERVED for port in PORTS - SERVED[name]])
-def test_a_port_that_a_technology_lacks_is_a_sentence(technology: str, port: str):
-    with pytest.raises(LookupError, match=f"^adapter '{technology}' serves no {port}$"):
-        opener(technology, port)
+def test_a_port_that_a_technology_lacks_is_a_sentence():
+    with pytest.raises(LookupError, match="^adapter 'database' serves no chat_model$"):
+        opener("database", "chat_model")
 
 
 def test_an_opener_is_an_async_context_manager():

@@ -280,3 +280,12 @@ def test_a_character_may_be_called_a_player() -> None:
 
 def test_what_was_said_reads_as_one_text() -> None:
     assert join(said("*nods* The gate is shut. (sighs) Come back at dawn.")) == "The gate is shut. Come back at dawn."
+
+
+def test_any_part_of_a_name_is_a_label_before_a_line() -> None:
+    """Models write the whole name, some of its words, or the id that they were given."""
+    names = ("Corporal Joss Thrupp", "guard")
+    lines = ["Guard: Come back.", "Joss Thrupp: Come back.", "Corporal Joss: Come back.", "Thrupp: Come back."]
+
+    assert [clean(line, names=names) for line in lines] == ["Come back."] * 4
+    assert clean("At nine: come back.", names=names) == "At nine: come back."

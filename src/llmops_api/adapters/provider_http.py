@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from llmops_api.adapters.server_sent_events import EventDecoder
 from llmops_api.errors import (
     BadInput,
+    ModelNotServed,
     ProviderDenied,
     ProviderError,
     ProviderGarbled,
@@ -35,6 +36,7 @@ _DRAIN_SECONDS = 0.1
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: ProviderDenied,
     403: ProviderDenied,
+    404: ModelNotServed,
     408: ProviderTimeout,
     504: ProviderTimeout,
 }

@@ -108,8 +108,14 @@ def _players_line(names: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _known_as(names: tuple[str, ...]) -> list[str]:
-    """Models shorten a name to one of its words."""
-    return [word for name in names for word in (name, *name.split()) if len(word) > 1]
+    """Models shorten a name to some of its words."""
+    return [part for name in names for part in _parts(name.split()) if len(part) > 1]
+
+
+def _parts(words: Sequence[str]) -> list[str]:
+    """Every run of the words, as written."""
+    ends = range(1, len(words) + 1)
+    return [" ".join(words[start:end]) for end in ends for start in range(end)]
 
 
 def _before_colon(words: Iterable[str]) -> re.Pattern[str]:

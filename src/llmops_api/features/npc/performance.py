@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from llmops_api.core.conversations import Reason
 from llmops_api.core.models import Answer, Choice, Models
 from llmops_api.core.speech import SpeechStream, echoes, is_nonsense
-from llmops_api.errors import DeadlineExceeded, ProviderTimeout
+from llmops_api.errors import DeadlineExceeded, LLMOpsError, ProviderTimeout
 from llmops_api.ports.chat import ChatRequest, FinishReason
 
 log = logging.getLogger(__name__)
@@ -24,13 +24,15 @@ class Performance:
     `secret` is what of the prompt no character may recite.
     """
 
-    def __init__(self, models: Models, choice: Choice, request: ChatRequest, *, name: str, secret: str) -> None:
+    def __init__(
+        self, models: Models, choice: Choice, request: ChatRequest, *, names: Sequence[str], secret: str
+    ) -> None:
         self.reason: Reason | None = None
         self.answer: Answer | None = None
         self._models = models
         self._choice = choice
         self._request = request
-        self._speech = SpeechStream(names=(name,))
+        self._speech = SpeechStream(names=names)
         self._secret = secret
         self._made: asyncio.Queue[str | None] = asyncio.Queue()
 
@@ -82,7 +84,8 @@ class Performance:
         except (ProviderTimeout, DeadlineExceeded):
             self.reason = Reason.DEADLINE
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a model, the character has something to say
-            log.warning("a model failed in dialogue: %s", type(error).__name__)
+            fact = error.message if isinstance(error, LLMOpsError) else type(error).__name__
+            log.warning("a model failed in dialogue: %s", fact)
             self.reason = Reason.UPSTREAM
         finally:
             self._made.put_nowait(None)

@@ -200,7 +200,7 @@ def _performance(models: Models, choice: Choice, draft: Draft, prompt: Prompt) -
     # What a character may well say word for word is not a secret of the prompt's.
     silent = replace(character, greeting="", example_dialogue="")
     secret = prompt.block("system", world=scene.world, character=silent, locale=scene.locale)
-    return Performance(models, choice, _request(draft, prompt), name=character.name, secret=secret)
+    return Performance(models, choice, _request(draft, prompt), names=(character.name, character.id), secret=secret)
 
 
 def _request(draft: Draft, prompt: Prompt) -> ChatRequest:
