@@ -30,9 +30,9 @@ TAGS = [
     {"name": "Text", "description": "Any model behind one interface: whole, streamed, or as JSON that fits a schema."},
     {"name": "Worlds", "description": "One game's namespace each: lore, characters, conversations."},
     {"name": "Lore", "description": "Documents in, passages and grounded answers out."},
-    {"name": "Jobs", "description": "Long work that survives a restart."},
     {"name": "Characters", "description": "Who speaks: versioned, with what they may know."},
     {"name": "Dialogue", "description": "A player's line in, a character's line out, always inside the deadline."},
+    {"name": "Jobs", "description": "Long work that survives a restart."},
     {"name": "Keys", "description": "Who may call: scopes, worlds, revocation."},
     {"name": "Health", "description": "For probes and scrapers; these need no key."},
 ]
