@@ -26,7 +26,7 @@ from llmops_api.features.npc.authored import AuthoredLines
 from llmops_api.features.npc.recorder import Recorder
 from llmops_api.features.npc.service import Dialogue
 from llmops_api.features.rag.ingest import INGEST, REINDEX, Ingest, Reindex
-from llmops_api.first_start import furnish_first, mend
+from llmops_api.first_start import load_sample, make_first_key, mend
 from llmops_api.ports.backends import Backends
 from llmops_api.request_context import RequestContext
 from llmops_api.settings import Settings
@@ -43,10 +43,13 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
             mending = asyncio.create_task(mend(app.state.worlds, app.state.lore))
             # What was made until now lives as long as the service; else each full collection stops it for 0.1 s.
             gc.freeze()
-            yield
-            gc.unfreeze()
-            mending.cancel()
-            await app.state.dialogue.recorder.drained()
+            try:
+                yield
+            finally:
+                gc.unfreeze()
+                mending.cancel()
+                await asyncio.wait({mending})
+                await app.state.dialogue.recorder.drained()
 
     app: FastAPI = FastAPIOffline(
         redoc_url=None,
@@ -90,7 +93,9 @@ async def _furnish(app: FastAPI, settings: Settings, backends: Backends) -> None
         new_id,
     )
     rooms.jobs = Jobs(state, backends.jobs, backends.now, new_id)
-    await furnish_first(settings, rooms)
+    if admin_key is None:
+        await make_first_key(settings.key_file, rooms.keys)
+    await load_sample(settings.seed, state, rooms.worlds, rooms.lore, rooms.characters)
     await rooms.jobs.launch(
         {INGEST: Ingest(state, rooms.worlds, rooms.lore), REINDEX: Reindex(rooms.worlds, rooms.lore)}
     )

@@ -6,14 +6,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from llmops_api.adapters.registry import opener
+from llmops_api.adapters.embedder_wrapper import SteadyEmbedder
+from llmops_api.adapters.registry import Opener, opener, serving
 from llmops_api.adapters.wrappers import Limits, wrapped
 from llmops_api.core.models import ModelRef
-from llmops_api.errors import UnknownModel
 from llmops_api.ports.backends import Backends
 from llmops_api.ports.chat import ChatModel
 from llmops_api.ports.embedding import Embedder
-from llmops_api.settings import Settings
+from llmops_api.settings import Settings, WrongSetting
+
+_CHOICES = {
+    "lore_index": "LLMOPS_LORE_INDEX must be {found}",
+    "embedder": "LLMOPS_EMBEDDER must be none or {found}",
+    "chat_model": "The provider in LLMOPS_MODEL_ALIASES must be a server of LLMOPS_OPENAI_COMPATIBLE or {found}",
+}
+"""What a setting may be whose technology serves this port."""
 
 
 def now() -> datetime:
@@ -28,31 +35,47 @@ def new_id(prefix: str) -> str:
 
 @asynccontextmanager
 async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
-    """Open what the settings ask for; close it all, in reverse order, at the end."""
+    """Open what the settings ask for; close it all, in reverse order, at the end.
+
+    Raises `WrongSetting` for a technology that is not there.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
 
         async def opened(technology: str, port: str, **options: Any) -> Any:
-            return await stack.enter_async_context(opener(technology, port)(**options))
+            return await stack.enter_async_context(_chosen(technology, port)(**options))
 
-        state = await opened("database", "state_store", database_url=settings.state_url)
-        lore = await opened(settings.lore_index, "lore_index", folder=settings.data_dir)
-        jobs = await opened("dbos", "job_runner", database_url=settings.jobs_url)
-        embedder: Embedder | None = None
-        if settings.embedder != "none":
-            technology, options = _embedder(settings)
-            embedder = await opened(technology, "embedder", **options)
         limits = Limits(
             concurrency=settings.provider_concurrency,
             queue=settings.provider_queue,
             timeout=settings.provider_timeout_ms / 1000,
         )
+        state = await opened("database", "state_store", database_url=settings.state_url)
+        lore = await opened(settings.lore_index, "lore_index", **_lore_options(settings))
+        jobs = await opened("dbos", "job_runner", database_url=settings.jobs_url)
+        embedder: Embedder | None = None
+        if settings.embedder != "none":
+            technology, options = _embedder(settings)
+            opened_embedder = await opened(technology, "embedder", **options)
+            embedder = SteadyEmbedder(opened_embedder, name=settings.embedder, limits=limits)
         models: dict[str, ChatModel] = {}
         for provider in _providers(settings):
             technology, options = _provider(provider, settings)
             model = await opened(technology, "chat_model", **options)
             models[provider] = wrapped(model, name=provider, limits=limits)
         yield Backends(models, embedder, lore, state, jobs, now, new_id)
+
+
+def _chosen(technology: str, port: str) -> Opener:
+    try:
+        return opener(technology, port)
+    except LookupError as error:
+        choices = _CHOICES[port].format(found=" or ".join(serving(port)))
+        raise WrongSetting(f"{choices}, not {technology!r}.") from error
+
+
+def _lore_options(settings: Settings) -> dict[str, Any]:
+    return {"folder": settings.data_dir} if settings.lore_index == "embedded" else {}
 
 
 def _providers(settings: Settings) -> list[str]:
@@ -73,7 +96,5 @@ def _embedder(settings: Settings) -> tuple[str, dict[str, Any]]:
     if settings.embedder != "openai_compatible":
         return settings.embedder, {}
     ref = ModelRef.parse(settings.embedder_model)
-    if ref.provider not in settings.openai_compatible:
-        raise UnknownModel("LLMOPS_EMBEDDER_MODEL must be 'name:model' with a name from LLMOPS_OPENAI_COMPATIBLE.")
     technology, options = _provider(ref.provider, settings)
     return technology, {**options, "model": ref.name}

@@ -1,34 +1,35 @@
-"""What a service does before its first request: a first key, the sample world, and the index in step with the records."""
+"""What a service does before its first request: a first key, the sample world, and the index in step with the records.
+
+Each step may be cut off anywhere, or be taken by two replicas at once: the next start, or the other one, finishes it.
+"""
 
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
-from starlette.datastructures import State
-
+from llmops_api.core.characters import Characters
 from llmops_api.core.keys import Keys, Scope
 from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.seeding import SAMPLE, seed
 from llmops_api.core.worlds import Worlds
-from llmops_api.errors import LLMOpsError
-from llmops_api.ports.state import Put
-from llmops_api.settings import Settings
+from llmops_api.errors import BadInput, VersionMismatch
+from llmops_api.ports.state import Put, StateStore
 
 SETUP = "setup"
 
 log = logging.getLogger(__name__)
 
 
-async def furnish_first(settings: Settings, rooms: State) -> None:
-    """A first key when nobody is admin yet, and the sample world where the settings want it."""
-    if settings.admin_key is None and not await _has_admin(rooms.keys):
-        await _first_key(settings.key_file, rooms.keys)
-    name = SAMPLE if settings.seed is True else settings.seed
-    if name and await rooms.backends.state.get(SETUP, f"seed/{name}") is None:
-        if settings.seed is not True or not await rooms.worlds.list(limit=1):
-            await seed(name, rooms.worlds, rooms.lore, rooms.characters)
-            log.info("loaded the sample world as %s", name)
-        await rooms.backends.state.write(Put(SETUP, f"seed/{name}", {}))
+async def make_first_key(path: Path, keys: Keys) -> None:
+    """An admin key when nobody is admin yet. Its token goes to a file that only the owner of the service can read,
+    never to the log; the file comes first, so that no crash leaves a key that nobody has."""
+    if await _has_admin(keys):
+        return
+    token = _kept(path, keys.new_token())
+    if not await keys.adopt(token, "first key", [Scope.ADMIN]):
+        raise BadInput(f"{path} holds no key of this service; move it away, and start again for a new one.")
+    log.info("the first key is in %s", path)
 
 
 async def _has_admin(keys: Keys) -> bool:
@@ -40,12 +41,35 @@ async def _has_admin(keys: Keys) -> bool:
     return False
 
 
-async def _first_key(path: Path, keys: Keys) -> None:
-    """Its token goes to a file that only the owner of the service can read; never to the log."""
-    _, token = await keys.create("first key", [Scope.ADMIN])
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+def _kept(path: Path, token: str) -> str:
+    """What the file holds, which is `token` unless it was there; it appears whole or not at all."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(token)
-    log.info("the first key is in %s", path)
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    return path.read_text().strip()
+
+
+async def load_sample(
+    wanted: bool | str, state: StateStore, worlds: Worlds, lore: LoreLibrary, characters: Characters
+) -> None:
+    """The sample world: with True where there is no world at all, with a name under that name; once."""
+    name = SAMPLE if wanted is True else wanted
+    if not name:
+        return
+    record = await state.get(SETUP, f"seed/{name}")
+    if record is None:
+        done = wanted is True and bool(await worlds.list(limit=1))
+        with suppress(VersionMismatch):
+            await state.write(Put(SETUP, f"seed/{name}", {"done": done}, expected_version=0))
+    else:
+        done = record.value["done"]
+    if not done:
+        await seed(name, worlds, lore, characters)
+        await state.write(Put(SETUP, f"seed/{name}", {"done": True}))
+        log.info("loaded the sample world as %s", name)
 
 
 async def mend(worlds: Worlds, lore: LoreLibrary) -> None:
@@ -56,5 +80,5 @@ async def mend(worlds: Worlds, lore: LoreLibrary) -> None:
             after = world.id
             try:
                 await lore.sync(world)
-            except LLMOpsError as error:
-                log.warning("the lore of a world could not be brought in step: %s", error.code)
+            except Exception:  # one world must not keep the others from being mended
+                log.exception("the lore of %s could not be brought in step; re-index it", world.id)

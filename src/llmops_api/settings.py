@@ -1,10 +1,14 @@
 """Which technology stands behind each port, and the limits; read from the environment (`LLMOPS_...`) and a `.env` file."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WrongSetting(ValueError):
+    """Settings that the service cannot start with; the text names the environment variable and the mend."""
 
 
 class OpenAICompatibleServer(BaseModel):
@@ -25,31 +29,41 @@ class Price(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Names are those of the environment without the prefix; the README lists them."""
+    """Names are those of the environment without the prefix; the README lists them.
+
+    The description of a setting says what it must be.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="LLMOPS_", env_nested_delimiter="__", env_file=".env", extra="ignore", frozen=True
     )
 
     host: str = "127.0.0.1"
-    port: int = Field(8000, ge=0, le=65535)
+    port: int = Field(8000, ge=0, le=65535, description="a whole number from 0 to 65535")
     data_dir: Path = Path("data")
     database_url: str = ""
     lore_index: str = "embedded"
     embedder: str = "minilm"
     embedder_model: str = ""
-    model_aliases: dict[str, str | list[str]] = {"default": "scripted:demo"}
-    model_prices: dict[str, Price] = {"scripted": Price()}
-    openai_compatible: dict[str, OpenAICompatibleServer] = {}
-    admin_key: SecretStr | None = Field(None, min_length=16)
+    model_aliases: dict[str, str | list[str]] = Field(
+        {"default": "scripted:demo"},
+        description='JSON such as {"default": "scripted:demo"}: alias to provider:model, or to a list of them',
+    )
+    model_prices: dict[str, Price] = Field(
+        {"scripted": Price()}, description='JSON such as {"ollama:llama3.2": {"input": 0.5, "output": 1.5}}'
+    )
+    openai_compatible: dict[str, OpenAICompatibleServer] = Field(
+        {}, description='JSON such as {"ollama": {"base_url": "http://127.0.0.1:11434/v1", "api_key": "..."}}'
+    )
+    admin_key: SecretStr | None = Field(None, min_length=16, description="at least 16 characters long")
     seed: bool | str = True
     """True: the sample world on a fresh data folder; a name: under that name."""
 
-    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024)
-    max_document_chars: int = Field(500_000, ge=1000)
-    provider_concurrency: int = Field(64, ge=1)
-    provider_queue: int = Field(256, ge=0)
-    provider_timeout_ms: int = Field(60_000, ge=1)
+    max_body_bytes: int = Field(64 * 1024 * 1024, ge=1024, description="a whole number of at least 1024")
+    max_document_chars: int = Field(500_000, ge=1000, description="a whole number of at least 1000")
+    provider_concurrency: int = Field(64, ge=1, description="a whole number of at least 1")
+    provider_queue: int = Field(256, ge=0, description="a whole number of at least 0")
+    provider_timeout_ms: int = Field(60_000, ge=1, description="a whole number of at least 1")
 
     @field_validator("seed", mode="before")
     @classmethod
@@ -67,12 +81,38 @@ class Settings(BaseSettings):
         }
         return words.get(seed.lower(), seed) if isinstance(seed, str) else seed
 
-    @field_validator("model_aliases")
-    @classmethod
-    def _has_default(cls, aliases: dict[str, Any]) -> dict[str, Any]:
-        if "default" not in aliases:
-            raise ValueError('needs an alias named "default", for example {"default": "scripted:demo"}')
-        return aliases
+    @model_validator(mode="after")
+    def _aliases_point_to_models(self) -> Self:
+        if "default" not in self.model_aliases:
+            raise WrongSetting(
+                'LLMOPS_MODEL_ALIASES needs an alias named "default", for example {"default": "scripted:demo"}.'
+            )
+        for alias, refs in self.aliases.items():
+            if not refs or not all(all(ref.partition(":")) for ref in refs):
+                raise WrongSetting(
+                    f'LLMOPS_MODEL_ALIASES: "{alias}" must point to provider:model, or to a list of at least one of them.'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _servers_are_named(self) -> Self:
+        """A model of a server is named by the server's own name, never by `openai_compatible`."""
+        if self.embedder == "openai_compatible" and not self._is_of_a_server(self.embedder_model):
+            raise WrongSetting(
+                "LLMOPS_EMBEDDER=openai_compatible needs LLMOPS_EMBEDDER_MODEL=name:model, where the name is one of "
+                "LLMOPS_OPENAI_COMPATIBLE."
+            )
+        refs = (ref for refs in self.aliases.values() for ref in refs)
+        if any(ref.startswith("openai_compatible:") and not self._is_of_a_server(ref) for ref in refs):
+            raise WrongSetting(
+                "LLMOPS_MODEL_ALIASES must name a server of LLMOPS_OPENAI_COMPATIBLE by its own name: name:model, "
+                "not openai_compatible:model."
+            )
+        return self
+
+    def _is_of_a_server(self, ref: str) -> bool:
+        name, _, model = ref.partition(":")
+        return name in self.openai_compatible and bool(model)
 
     @property
     def state_url(self) -> str:

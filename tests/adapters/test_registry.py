@@ -30,7 +30,7 @@ def test_every_line_of_the_table_opens_a_port_with_keywords(technology: str):
 
 
 def test_a_port_that_a_technology_lacks_is_a_sentence():
-    with pytest.raises(LookupError, match="^adapter 'database' serves no chat_model$"):
+    with pytest.raises(LookupError, match=r"^adapter 'database' serves no chat_model$"):
         opener("database", "chat_model")
 
 

@@ -1,7 +1,7 @@
 """The technologies that can stand behind a port: the one late binding in the house, resolved when a setting asks."""
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -28,6 +28,16 @@ def opener(technology: str, port: str) -> Opener:
     found: Opener | None = getattr(_module(technology), f"open_{port}", None)
     if found is None:
         raise LookupError(f"adapter '{technology}' serves no {port}")
+    return found
+
+
+def serving(port: str) -> list[str]:
+    """The technologies that serve a port, of those whose SDK is installed."""
+    found = []
+    for technology in TECHNOLOGIES:
+        with suppress(ImportError):
+            if hasattr(_module(technology), f"open_{port}"):
+                found.append(technology)
     return found
 
 

@@ -147,7 +147,7 @@ class Measured:
 
     async def generate(self, request: ChatRequest) -> ChatResponse:
         labels = self._labels(request.model)
-        with _timed(labels):
+        with timed(labels):
             response = await self._model.generate(request)
         _count_tokens(labels, response.usage)
         return response
@@ -155,7 +155,7 @@ class Measured:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[ChatChunk, None]:
         labels = self._labels(request.model)
         started: float | None = time.perf_counter()
-        with _timed(labels):
+        with timed(labels):
             async with aclosing(self._model.stream(request)) as chunks:
                 async for chunk in chunks:
                     if started is not None and chunk.text:
@@ -229,14 +229,18 @@ class Retrying:
         await self._model.ping()
 
     def _wait(self, error: ProviderError, tries: int, deadline: float | None) -> float | None:
-        """Seconds until the next try; None when there shall be none."""
-        if not error.retryable or tries >= self._attempts:
-            return None
-        asked: float | None = getattr(error, "retry_after", error.extra.get("retry_after"))
-        wait = (asked or 0.0) + self._jitter() * _FIRST_BACK_OFF * 2.0 ** (tries - 1)
-        if wait > _LONGEST_WAIT or (deadline is not None and time.monotonic() + wait >= deadline):
-            return None
-        return wait
+        return None if tries >= self._attempts else pause(error, tries, deadline, self._jitter())
+
+
+def pause(error: ProviderError, tries: int, deadline: float | None, jitter: float) -> float | None:
+    """Seconds until the next try after `tries`; None when there shall be none. `jitter` is from 0 to 1."""
+    if not error.retryable:
+        return None
+    asked: float | None = getattr(error, "retry_after", error.extra.get("retry_after"))
+    wait = (asked or 0.0) + jitter * _FIRST_BACK_OFF * 2.0 ** (tries - 1)
+    if wait > _LONGEST_WAIT or (deadline is not None and time.monotonic() + wait >= deadline):
+        return None
+    return wait
 
 
 def _too_late() -> DeadlineExceeded:
@@ -244,7 +248,7 @@ def _too_late() -> DeadlineExceeded:
 
 
 @contextmanager
-def _timed(labels: tuple[str, str, str]) -> Iterator[None]:
+def timed(labels: tuple[str, str, str]) -> Iterator[None]:
     started = time.perf_counter()
     error_type = ""
     try:

@@ -9,11 +9,12 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied
+from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied, VersionMismatch
 from llmops_api.ports.state import Change, Put, Record, StateStore
 
 KEY = "key"
@@ -151,6 +152,20 @@ class Keys:
         key = Key(self._new_id("key"), name, frozenset(scopes), world, self._now(), expires_at)
         await self._state.write(_Stored(key, _digest(secret).hex()).put(0), *([also(key)] if also else []))
         return key, token_of(key.key_id, secret)
+
+    def new_token(self) -> str:
+        """A token that opens nothing until it is adopted."""
+        return token_of(self._new_id("key"), secrets.token_hex(32))
+
+    async def adopt(self, token: str, name: str, scopes: Iterable[Scope]) -> bool:
+        """Make the key of a token that exists already, unless it is made; False when this is no token."""
+        match = _TOKEN.fullmatch(token)
+        if match is None:
+            return False
+        key = Key(f"key_{match[1]}", name, frozenset(scopes), None, self._now())
+        with suppress(VersionMismatch):
+            await self._state.write(_Stored(key, _digest(match[2]).hex()).put(0))
+        return True
 
     async def list(self, *, after: str = "", limit: int = 100) -> list[Key]:
         """Keys by id, those past the id `after`; the revoked and the expired ones too."""

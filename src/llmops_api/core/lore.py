@@ -5,6 +5,7 @@ two, `sync` mends: it compares versions and writes what differs.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType
 from llmops_api.ports.lore_index import LoreIndex, Query, Tombstone, Vector
 from llmops_api.ports.state import Delete, Put, StateStore
+
+log = logging.getLogger(__name__)
 
 DOCUMENT = "lore-document"
 PAGE = 64
@@ -43,10 +46,6 @@ class LoreLibrary:
 
     async def put(self, world: World, document: Document, *, expected_version: int | None = None) -> Stored:
         """Store one document; when this returns, the next search finds it. Raises `VersionMismatch`."""
-        if expected_version is not None:
-            record = await self._state.get(DOCUMENT, f"{world.id}/{document.id}")
-            if record is None or record.version != expected_version:
-                raise VersionMismatch("The document has another version by now; read it again.")
         (stored,) = await self._store(world, [document], expected_version)
         return stored
 
@@ -57,6 +56,10 @@ class LoreLibrary:
     async def _store(self, world: World, documents: Sequence[Document], expected_version: int | None) -> list[Stored]:
         keys = [f"{world.id}/{each.id}" for each in documents]
         before = await self._state.get_many(DOCUMENT, keys)
+        if expected_version is not None and [record.version for record in before.values()] != (
+            [expected_version] if expected_version else []
+        ):
+            raise VersionMismatch("The document has another version by now; read it again.")
         is_new = [
             key not in before or before[key].value != each.fields for key, each in zip(keys, documents, strict=True)
         ]
@@ -176,6 +179,8 @@ class LoreLibrary:
         The search at the end has the index loaded before the first player asks.
         """
         pointer = await self._worlds.pointer(world.id)
+        if pointer.live.embedder_id != self._embedder_id:
+            log.warning("%s was indexed with another embedder: re-index it, keywords alone find its lore now", world.id)
         await self._fill(world, pointer.live, pointer, _silent)
         await self._index.search(pointer.live.name, Query())
 
@@ -197,8 +202,9 @@ class LoreLibrary:
         return building
 
     async def _fill(self, world: World, index: IndexRef, pointer: LorePointer, progress: Progress) -> None:
-        dimensions = self._embedder.dimensions if self._embedder else 0
-        await self._index.create(index.name, embedder_id=index.embedder_id, dimensions=dimensions)
+        if index.embedder_id == self._embedder_id:
+            dimensions = self._embedder.dimensions if self._embedder else 0
+            await self._index.create(index.name, embedder_id=index.embedder_id, dimensions=dimensions)
         gone = dict(await self._index.versions(index.name))
         total, done, after = await self.count(world), 0, ""
         while documents := await self.list(world, after=after):

@@ -1,16 +1,18 @@
 """Worlds: one game's namespace each, and which lore index is live in it."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from llmops_api.errors import NotFound
+from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import Delete, Put, Record, StateStore
 
 WORLD = "world"
 POINTER = "lore-pointer"
+_RACES = 5
 UNKNOWN = "There is no such world, or this key may not see it."
 
 
@@ -80,15 +82,31 @@ class Worlds:
         self._new_id = new_id
 
     async def put(self, world: World, *, expected_version: int | None = None) -> tuple[World, bool]:
-        """Create or replace; the world as stored, and whether it is new. Raises `VersionMismatch`."""
-        current = await self._state.get(WORLD, world.id)
-        if current and current.value == world.fields and expected_version in {None, current.version}:
-            return World.of(current), False
-        changes = [Put(WORLD, world.id, world.fields, expected_version)]
-        if await self._state.get(POINTER, world.id) is None:
-            changes.append(LorePointer(await self.new_index()).put(world.id))
-        version, *_ = await self._state.write(*changes)
-        return replace(world, version=version), current is None
+        """Create or replace; the world as stored, and whether it is new.
+
+        Raises `VersionMismatch` when `expected_version` is not the current one (0: there must be none).
+        """
+        for _ in range(_RACES):
+            current = await self._state.get(WORLD, world.id)
+            version = current.version if current else 0
+            if expected_version not in {None, version}:
+                break
+            if current and current.value == world.fields:
+                return World.of(current), False
+            with suppress(VersionMismatch):
+                return replace(world, version=await self._write(world, version)), current is None
+        raise VersionMismatch("The world has another version by now; read it again.")
+
+    async def _write(self, world: World, version: int) -> int:
+        put = Put(WORLD, world.id, world.fields, version)
+        if await self._state.get(POINTER, world.id) is not None:
+            return (await self._state.write(put))[0]
+        index = await self.new_index()
+        try:
+            return (await self._state.write(put, LorePointer(index).put(world.id)))[0]
+        except VersionMismatch:
+            await self._lore.drop(index.name)
+            raise
 
     async def new_index(self) -> IndexRef:
         """An empty index for the embedder of today."""

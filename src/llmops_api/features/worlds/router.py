@@ -4,12 +4,14 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
+from llmops_api.core.models import Models
 from llmops_api.core.worlds import World
 from llmops_api.dependencies import (
     CharactersDep,
     ConversationsDep,
     IfMatch,
     LoreDep,
+    ModelsDep,
     PrincipalDep,
     ReaderDep,
     WorldDep,
@@ -18,8 +20,11 @@ from llmops_api.dependencies import (
     WriterDep,
 )
 from llmops_api.errors import (
+    BadInput,
+    FieldError,
     MalformedBody,
     TooLarge,
+    UnknownModel,
     VersionMismatch,
 )
 from llmops_api.features.worlds.schemas import WorldRequest, WorldResponse
@@ -57,7 +62,7 @@ async def list_worlds(
     },
 )
 async def put_world(
-    _writer: WriterDep, world: WorldId, body: WorldRequest, worlds: WorldsDep, if_match: IfMatch
+    _writer: WriterDep, world: WorldId, body: WorldRequest, worlds: WorldsDep, models: ModelsDep, if_match: IfMatch
 ) -> Response:
     """Declare a game's namespace. Its lore and characters are left as they are."""
     given = World(
@@ -68,10 +73,20 @@ async def put_world(
         dialogue=body.dialogue.model_dump(exclude_none=True),
         gate_threshold=body.gate_threshold,
     )
+    if body.dialogue.model is not None:
+        _require_open(body.dialogue.model, models)
     stored, created = await worlds.put(given, expected_version=if_match)
     return json_response(
         WorldResponse.of(stored), HTTPStatus.CREATED if created else HTTPStatus.OK, {"etag": f'"{stored.version}"'}
     )
+
+
+def _require_open(model: str, models: Models) -> None:
+    try:
+        models.resolve(model)
+    except UnknownModel as error:
+        fault = FieldError("/dialogue/model", error.message, "GET /v1/models lists what there is.")
+        raise BadInput("1 field is wrong.", [fault]) from error
 
 
 @router.get("/{world}", summary="Read a world")
@@ -92,7 +107,10 @@ async def delete_world(
     if_match: IfMatch,
 ) -> None:
     """Remove the world with its lore, its characters and its conversations. This cannot be undone."""
-    await worlds.delete(world.id, expected_version=if_match)
-    await lore.delete_all(world.id)
-    await characters.delete_all(world.id)
+    if if_match not in {None, world.version}:
+        raise VersionMismatch("The world has another version by now; read it again.")
+    # The world goes last: whatever cuts this off, it can be deleted again.
     await conversations.delete_all(world.id)
+    await characters.delete_all(world.id)
+    await lore.delete_all(world.id)
+    await worlds.delete(world.id, expected_version=if_match)
