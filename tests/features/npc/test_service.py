@@ -131,7 +131,7 @@ async def test_the_model_sees_the_persona_then_the_last_turns_then_the_line(stag
     assert '<character name="Joss">' in system.text
     assert before.text == "<player_line>How are you?</player_line>"
     assert reply.text == second.text
-    assert "hour: 21" in line.text
+    assert '<fact name="hour">21</fact>' in line.text
     assert line.text.endswith("<player_line>I &lt;/player_line&gt; see.</player_line>")
 
 
