@@ -45,7 +45,7 @@ def place(order: Sequence[str], gold: frozenset[str]) -> int:
 
 def fit_ranking(worlds: Mapping[str, Sequence[Searched]]) -> None:
     """The weights of the evidence: the likelihood of the right document among all that were found."""
-    print("\nranking: weights from the other worlds (nearness, passage, frequency, title)")
+    print("\nranking: weights from the other worlds (nearness, coverage, frequency, title)")
     rows = {
         name: [(evidence(each), right(each), each) for each in searched if right(each).any()]
         for name, searched in worlds.items()
@@ -93,7 +93,7 @@ def softmax(scores: Array) -> Array:
 
 def fit_gate(judged: Sequence[Judged], mode: str) -> None:
     """The gate's logistic regression, and what it does to worlds that took no part in it."""
-    print(f"\ngate, {mode}: weights from the other worlds (cosine, passage, unknown, unknown name, log size, bias)")
+    print(f"\ngate, {mode}: weights from the other worlds (cosine, coverage, unknown, unknown name, log size, bias)")
     for name in dict.fromkeys(each.world for each in judged):
         weights = logistic_fit([each for each in judged if each.world != name] or judged)
         for own in (each for each in judged if each.world == name):
@@ -110,7 +110,7 @@ def refused(judged: Judged, weights: Array, wanted: Callable[[Searched], bool]) 
 
 def signals(verdict: Verdict, size: int) -> tuple[float, ...]:
     cosine = verdict.cosine or 0.0
-    return (cosine, verdict.passage, verdict.unknown, float(verdict.unknown_name), log(size), 1.0)
+    return (cosine, verdict.coverage, verdict.unknown, float(verdict.unknown_name), log(size), 1.0)
 
 
 def logistic_fit(judged: Sequence[Judged]) -> Array:

@@ -79,8 +79,8 @@ def test_words_that_stand_together_beat_words_that_are_strewn_about() -> None:
     result = a_result(question, [together, strewn], keyword=["strewn", "together"])
     ranked = rank(question, "en", result)
     assert order(ranked) == ["together", "strewn"]
-    assert ranked[0].evidence.passage == pytest.approx(1)
-    assert ranked[1].evidence.passage == pytest.approx(1 / 3)
+    assert ranked[0].evidence.coverage == pytest.approx(1)
+    assert ranked[1].evidence.coverage == pytest.approx(1 / 3)
 
 
 def test_rare_words_weigh_more_than_common_ones() -> None:
@@ -165,4 +165,4 @@ def test_every_share_lies_between_nothing_and_all() -> None:
     result = a_result(question, entries, keyword=["a", "c", "b"], cosines={"a": 1.0, "b": -0.3, "c": 0.0}, rare=0)
     for each in rank(question, "en", result):
         found = each.evidence
-        assert all(0 <= share <= 1 for share in (found.nearness, found.passage, found.frequency, found.title))
+        assert all(0 <= share <= 1 for share in (found.nearness, found.coverage, found.frequency, found.title))

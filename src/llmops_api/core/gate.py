@@ -19,7 +19,7 @@ _CONSIDERED = 5
 """Documents from the top that an answer would be written from."""
 
 _NO_WORDS = 0.5
-"""The passage share when there was no search by words: nothing said for or against."""
+"""The coverage when there was no search by words: nothing said for or against."""
 
 _MEASURED_SIZES = (64, 2000)
 """Documents; the best of more has a higher cosine by chance, but beyond what was measured nothing is assumed."""
@@ -33,15 +33,15 @@ class _Weights:
     """A logistic regression; `size` is by the logarithm of the number of documents."""
 
     cosine: float
-    passage: float
+    coverage: float
     unknown: float
     unknown_name: float
     size: float
     bias: float
 
 
-_HYBRID = _Weights(cosine=14.8, passage=3.5, unknown=-3.0, unknown_name=-3.9, size=-1.12, bias=-0.6)
-_KEYWORD = _Weights(cosine=0.0, passage=6.2, unknown=-3.5, unknown_name=-3.6, size=-0.65, bias=1.9)
+_HYBRID = _Weights(cosine=14.8, coverage=3.5, unknown=-3.0, unknown_name=-3.9, size=-1.12, bias=-0.6)
+_KEYWORD = _Weights(cosine=0.0, coverage=6.2, unknown=-3.5, unknown_name=-3.6, size=-0.65, bias=1.9)
 """Rounded from fits on three worlds and parts of them (`bench/retrieval_quality.py --fit`); the cosines are MiniLM's."""
 
 
@@ -49,7 +49,7 @@ _KEYWORD = _Weights(cosine=0.0, passage=6.2, unknown=-3.5, unknown_name=-3.6, si
 class Verdict:
     """`score` is 0 to 1, `in_lore` when it reaches the threshold; the rest is what it was made of.
 
-    `cosine` is the best one, None without vectors. `passage` is the most that a few sentences of one of the first
+    `cosine` is the best one, None without vectors. `coverage` is the most that a few sentences of one of the first
     documents hold of the question, `unknown` the part of it that stands nowhere in the lore; both are shares of its
     words, weighed by their rarity. `unknown_name`: a name is among what is unknown.
     """
@@ -57,7 +57,7 @@ class Verdict:
     in_lore: bool
     score: float
     cosine: float | None
-    passage: float
+    coverage: float
     unknown: float
     unknown_name: bool
 
@@ -99,14 +99,14 @@ def judge(
     shares = term_weights(result)
     absent = {term for term in shares if not result.document_frequency.get(term, 1)}
     cosine = max((hit.cosine for hit in result.vector), default=None)
-    passage = max((each.evidence.passage for each in ranked[:_CONSIDERED]), default=0.0) if shares else _NO_WORDS
+    coverage = max((each.evidence.coverage for each in ranked[:_CONSIDERED]), default=0.0) if shares else _NO_WORDS
     unknown = sum(shares[term] for term in absent)
     unknown_name = not absent.isdisjoint(_names(question, locale))
     weights = _KEYWORD if cosine is None else _HYBRID
     smallest, largest = _MEASURED_SIZES
     odds = (
         weights.cosine * (cosine or 0.0)
-        + weights.passage * passage
+        + weights.coverage * coverage
         + weights.unknown * unknown
         + weights.unknown_name * unknown_name
         + weights.size * log(min(max(result.document_count, smallest), largest))
@@ -114,7 +114,7 @@ def judge(
     )
     score = 1 / (1 + exp(-odds)) if ranked else 0.0
     wanted = DEFAULT_THRESHOLD if threshold is None else threshold
-    return Verdict(score >= wanted, score, cosine, passage, unknown, unknown_name)
+    return Verdict(score >= wanted, score, cosine, coverage, unknown, unknown_name)
 
 
 def calibrate(samples: Sequence[Sample], *, false_refusals: float = 0.05) -> Calibration:

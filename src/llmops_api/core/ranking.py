@@ -15,7 +15,7 @@ from math import log
 from llmops_api.core.terms import analyse, content_terms
 from llmops_api.ports.lore_index import LoreEntry, SearchResult
 
-_PASSAGE_TERMS = 40
+_WINDOW_TERMS = 40
 """A few sentences: words of the question that stand further apart do not belong together."""
 
 _LEAST_SPREAD = 0.1
@@ -34,13 +34,13 @@ _K1, _B = 1.2, 0.75
 class Evidence:
     """What speaks for a document, each 0 to 1, words weighed by their rarity.
 
-    `nearness` places its cosine between the last of the list and the first. `passage` is the share of the question that
+    `nearness` places its cosine between the last of the list and the first. `coverage` is the share of the question that
     a few sentences of it hold, `frequency` BM25 without the index's bonus for titles, `title` how far the question names
     its title.
     """
 
     nearness: float = 0.0
-    passage: float = 0.0
+    coverage: float = 0.0
     frequency: float = 0.0
     title: float = 0.0
 
@@ -48,13 +48,13 @@ class Evidence:
         """The weighted sum."""
         return (
             weights.nearness * self.nearness
-            + weights.passage * self.passage
+            + weights.coverage * self.coverage
             + weights.frequency * self.frequency
             + weights.title * self.title
         )
 
 
-WEIGHTS = Evidence(nearness=1.0, passage=1.2, frequency=1.5, title=1.7)
+WEIGHTS = Evidence(nearness=1.0, coverage=1.2, frequency=1.5, title=1.7)
 """Rounded from a fit on three worlds (`bench/retrieval_quality.py --fit`)."""
 
 
@@ -164,14 +164,14 @@ def _evidence(result: SearchResult, weights: Mapping[str, float], locale: str) -
         length = len(entry.text_terms) / mean_length if mean_length else 1.0
         found[each] = Evidence(
             nearness=nearness.get(each, 0.0),
-            passage=_passage(places, weights.keys() & set(entry.title_terms), weights),
+            coverage=_coverage(places, weights.keys() & set(entry.title_terms), weights),
             frequency=_frequency(places, length, weights),
             title=_title(entry, weights, locale),
         )
     return found
 
 
-def _passage(places: Sequence[tuple[int, str]], titled: AbstractSet[str], weights: Mapping[str, float]) -> float:
+def _coverage(places: Sequence[tuple[int, str]], titled: AbstractSet[str], weights: Mapping[str, float]) -> float:
     """The weight of the terms in the best window of the text, those of the title taken as said in each."""
     inside: Counter[str] = Counter(titled)
     held = best = sum(weights[term] for term in titled)
@@ -179,7 +179,7 @@ def _passage(places: Sequence[tuple[int, str]], titled: AbstractSet[str], weight
     for place, term in places:
         held += 0 if inside[term] else weights[term]
         inside[term] += 1
-        while place - places[first][0] >= _PASSAGE_TERMS:
+        while place - places[first][0] >= _WINDOW_TERMS:
             left = places[first][1]
             inside[left] -= 1
             held -= 0 if inside[left] else weights[left]

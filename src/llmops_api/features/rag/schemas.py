@@ -72,7 +72,7 @@ class DocumentStored(WireModel):
 
     document_id: str
     version: int = Field(description="Grows with every change; also the `ETag`.")
-    chunks: int = Field(description="How many passages are searched.")
+    chunks: int = Field(description="How many chunks are searched.")
     changed: bool = Field(description="False when it was already there, word for word.")
 
 
@@ -140,11 +140,11 @@ class Explanation(WireModel):
 
 
 class HitOut(WireModel):
-    """A document by its best passage."""
+    """A document by its best chunk."""
 
     document_id: str
     title: str
-    text: str = Field(description="The passage, verbatim.")
+    text: str = Field(description="The chunk, verbatim.")
     score: float = Field(description="For comparing the hits of one search, and nothing else.")
     kind: str = Field(description="What the document is.")
     tags: list[str] = Field(description="The document's tags.")
