@@ -10,12 +10,16 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from llmops_api.adapters.database import open_state_store
+from llmops_api.adapters.embedded_index import open_lore_index
 from llmops_api.app import create_app
+from llmops_api.ports.lore_index import LoreIndex
+from llmops_api.ports.state import StateStore
 from llmops_api.settings import Settings
+from tests.support import ADMIN_KEY, Clock, client_of
 
 pytest_plugins = ["tests.upstreams.fixtures"]
 
-ADMIN_KEY = "test-admin-key-0123"
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -56,10 +60,25 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A client with the admin key."""
-    transport = httpx2.ASGITransport(app)
-    headers = {"authorization": f"Bearer {ADMIN_KEY}"}
-    async with httpx2.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client:
+    async with client_of(app) as client:
         yield client
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
+    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path / 'state.sqlite'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+async def index(tmp_path: Path) -> AsyncIterator[LoreIndex]:
+    async with open_lore_index(folder=tmp_path / "index") as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

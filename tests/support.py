@@ -1,11 +1,37 @@
 """Stand-ins that several tests share: real ports, made visible or controllable."""
 
+import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx2
 import numpy as np
+import orjson
+from fastapi import FastAPI
 
 from llmops_api.ports.embedding import InputType, Vectors
+
+ADMIN_KEY = "test-admin-key-0123"
+START = datetime(2026, 1, 1, 12, 0, 0, 900_000, tzinfo=UTC)
+
+
+class Clock:
+    """Stands until it is moved; with a `step`, every look at it takes that long."""
+
+    def __init__(self, *, step: timedelta = timedelta()) -> None:
+        self.now = START
+        self._step = step
+
+    def __call__(self) -> datetime:
+        self.now += self._step
+        return self.now
+
+    def advance(self, **by: float) -> None:
+        """By so many `seconds`, `hours` and so on."""
+        self.now += timedelta(**by)
 
 
 class CountingEmbedder:
@@ -16,10 +42,11 @@ class CountingEmbedder:
         self.dimensions = 32
         self.languages = languages
         self.documents: list[str] = []
+        self.queries: list[str] = []
 
     async def embed(self, inputs: Sequence[str], *, input_type: InputType) -> Vectors:
-        if input_type is InputType.DOCUMENT:
-            self.documents += inputs
+        seen = self.documents if input_type is InputType.DOCUMENT else self.queries
+        seen += inputs
         rows = np.zeros((len(inputs), self.dimensions), dtype=np.float32)
         for number, text in enumerate(inputs):
             for word in text.lower().split():
@@ -29,3 +56,31 @@ class CountingEmbedder:
 
     async def ping(self) -> None:
         pass
+
+
+def client_of(app: FastAPI, key: str = ADMIN_KEY) -> httpx2.AsyncClient:
+    """A client of the service in this process, with the admin key of the tests or another."""
+    headers = {"authorization": f"Bearer {key}"}
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://service", headers=headers)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Start the service, and stop it at the end; its client has the admin key."""
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        yield client
+
+
+async def ended(client: httpx2.AsyncClient, job_id: str) -> dict[str, Any]:
+    """The job as it stands when it has ended."""
+    while True:
+        job: dict[str, Any] = (await client.get(f"/v1/jobs/{job_id}")).json()
+        if job["status"] not in {"queued", "running"}:
+            return job
+        await asyncio.sleep(0.02)
+
+
+def events_of(stream: str) -> list[tuple[str, dict[str, Any]]]:
+    """The events of a stream, each with its data, without the comments."""
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in stream.strip().split("\n\n")]
+    return [(block["event"], orjson.loads(block["data"])) for block in blocks if "event" in block]

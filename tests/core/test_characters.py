@@ -1,25 +1,16 @@
 """Characters and their versions, on the real state store."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from llmops_api.adapters.database import open_state_store
 from llmops_api.core.characters import CHARACTER_VERSION, Character, Characters, Knowledge
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.lore_index import Filter
 from llmops_api.ports.state import StateStore
 
 GUARD = Character("guard", "Joss", knowledge=Knowledge(tags=("common",)), fallback_lines=("Hm.", "Not now."))
-
-
-@pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
-    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path / 'state.sqlite'}") as opened:
-        yield opened
 
 
 @pytest.fixture

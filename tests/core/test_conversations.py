@@ -1,13 +1,10 @@
 """Conversations on the real state store."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from llmops_api.adapters.database import open_state_store
 from llmops_api.core.conversations import Conversation, Conversations, Criteria, Listener, Reason, SpokenBy, Turn
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.state import Put, StateStore
@@ -33,12 +30,6 @@ def a_turn(number: int = 1) -> Turn:
         timing={"total_ms": 1.5},
         facts={"hour": 21},
     )
-
-
-@pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
-    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path / 'state.sqlite'}") as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,42 +1,13 @@
 """Receipts, on the database that keeps them."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from llmops_api.adapters.database import open_state_store
 from llmops_api.core.idempotency import CLAIM, RECEIPT, Receipt, Receipts
 from llmops_api.errors import BadInput, ConflictError, IdempotencyMismatch, VersionMismatch
 from llmops_api.ports.state import Append, StateStore
-
-START = datetime(2026, 1, 1, 12, 0, 0, 900_000, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **by: float) -> None:
-        self.now += timedelta(**by)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
-    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path / 'state.sqlite'}") as store:
-        yield store
+from tests.support import Clock
 
 
 @pytest.fixture

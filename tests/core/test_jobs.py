@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from llmops_api.core.jobs import MAX_ERRORS, Job, JobRun, Jobs, JobStatus
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.ports.jobs import JobHandler, JobRunner
 from llmops_api.ports.state import StateStore
+from tests.support import Clock
 
 
 class LocalRunner:
@@ -50,23 +51,6 @@ class LocalRunner:
         await asyncio.wait(self.jobs.values(), timeout=30)
 
 
-class Clock:
-    """Every look at it takes a second."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        self.time += timedelta(seconds=1)
-        return self.time
-
-
-@pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
-    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path}/state.sqlite") as state:
-        yield state
-
-
 @pytest.fixture
 def runner() -> LocalRunner:
     return LocalRunner()
@@ -77,9 +61,9 @@ def jobs(state: StateStore, runner: LocalRunner) -> Jobs:
     return some_jobs(state, runner)
 
 
-def some_jobs(state: StateStore, runner: JobRunner, clock: Any = None) -> Jobs:
+def some_jobs(state: StateStore, runner: JobRunner, clock: Clock | None = None) -> Jobs:
     ids = itertools.count(1)
-    return Jobs(state, runner, clock or Clock(), lambda prefix: f"{prefix}_{next(ids)}")
+    return Jobs(state, runner, clock or Clock(step=timedelta(seconds=1)), lambda prefix: f"{prefix}_{next(ids)}")
 
 
 async def count_to_three(run: JobRun) -> Mapping[str, Any]:
@@ -136,8 +120,7 @@ async def test_progress_is_seen_while_it_runs(jobs: Jobs, runner: LocalRunner) -
 
 
 async def test_progress_within_a_moment_is_written_once(state: StateStore, runner: LocalRunner) -> None:
-    frozen = datetime(2026, 1, 1, tzinfo=UTC)
-    jobs = some_jobs(state, runner, clock=lambda: frozen)
+    jobs = some_jobs(state, runner, clock=Clock())
 
     async def work(run: JobRun) -> None:
         for number in range(1000):

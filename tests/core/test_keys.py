@@ -1,41 +1,17 @@
 """API keys, on the database that keeps them."""
 
 import re
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
-from pathlib import Path
 
 import pytest
 
-from llmops_api.adapters.database import open_state_store
 from llmops_api.core.keys import CACHED_AT_MOST, CACHED_FOR, KEY, Keys, Principal, Scope, derive_secret, token_of
 from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied, VersionMismatch
 from llmops_api.ports.state import Put, StateStore
+from tests.support import START, Clock
 
 ADMIN_KEY = "an admin key of the settings"
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def state(tmp_path: Path) -> AsyncIterator[StateStore]:
-    async with open_state_store(database_url=f"sqlite+aiosqlite:///{tmp_path / 'state.sqlite'}") as store:
-        yield store
 
 
 @pytest.fixture

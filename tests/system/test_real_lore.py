@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import events_of
 from tests.system.service import ADMIN_KEY, Service
 
 FAMOUS = (
@@ -134,11 +135,6 @@ def test_what_the_lore_answers_is_not_refused(service: Service, lore_folder: Pat
             assert citation["quote"] in text
 
 
-def _events(text: str) -> list[tuple[str, dict[str, Any]]]:
-    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
-    return [(block["event"], json.loads(block["data"])) for block in blocks if "event" in block]
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_what_the_lore_does_not_hold_is_refused(service: Service, stream: bool) -> None:
     """Of fourteen famous questions twelve at least, by ask and by a character, who says so in its own words."""
@@ -147,8 +143,8 @@ def test_what_the_lore_does_not_hold_is_refused(service: Service, stream: bool) 
         asked = service.client.post("/v1/worlds/srd/ask", json={"question": question, "stream": stream})
         line = {"player_id": "p", "text": question, "stream": stream}
         said = service.client.post("/v1/worlds/srd/characters/sage/dialogue", json=line)
-        answer = _events(asked.text)[-1][1] if stream else asked.json()
-        reply = _events(said.text)[-1][1] if stream else said.json()
+        answer = events_of(asked.text)[-1][1] if stream else asked.json()
+        reply = events_of(said.text)[-1][1] if stream else said.json()
         refused["ask"] += answer["refused"] and answer["reason"] == "not_in_lore" and answer["model"] is None
         refused["dialogue"] += reply["spoken_by"] == "authored" and reply["reason"] == "not_in_lore"
 

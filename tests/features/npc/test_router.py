@@ -8,6 +8,8 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
+from tests.support import events_of
+
 WORLD = "/v1/worlds/w"
 GUARD = f"{WORLD}/characters/guard"
 SHEET = {
@@ -37,11 +39,6 @@ async def _talk(client: httpx2.AsyncClient, **more: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
     return answer
-
-
-def _events(text: str) -> list[tuple[str, dict[str, Any]]]:
-    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
-    return [(block["event"], orjson.loads(block["data"])) for block in blocks]
 
 
 async def test_a_character_is_written_read_and_deleted(world: httpx2.AsyncClient) -> None:
@@ -139,7 +136,7 @@ async def test_a_fact_is_a_bounded_word_number_or_truth(world: httpx2.AsyncClien
 async def test_streamed_and_whole_are_the_same_answer(world: httpx2.AsyncClient) -> None:
     whole = await _talk(world)
     streamed = await world.post(f"{GUARD}/dialogue", json=LINE | {"stream": True})
-    events = _events(streamed.text)
+    events = events_of(streamed.text)
     name, done = events[-1]
     own = {"conversation_id", "turn_id", "line_id", "timing", "usage"}
 

@@ -1,11 +1,12 @@
 """Bulk ingest: nothing good is lost to something bad, and every fault is named with its line."""
 
-import asyncio
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
+
+from tests.support import ended
 
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -24,15 +25,7 @@ async def world(client: httpx2.AsyncClient) -> httpx2.AsyncClient:
 async def _ingested(client: httpx2.AsyncClient, body: bytes, **headers: str) -> dict[str, Any]:
     started = await client.post("/v1/worlds/w/ingests", content=body, headers=NDJSON | headers)
     assert started.status_code == 202, started.text
-    return await _ended(client, started.json()["job_id"])
-
-
-async def _ended(client: httpx2.AsyncClient, job_id: str) -> dict[str, Any]:
-    while True:
-        job: dict[str, Any] = (await client.get(f"/v1/jobs/{job_id}")).json()
-        if job["status"] not in {"queued", "running"}:
-            return job
-        await asyncio.sleep(0.02)
+    return await ended(client, started.json()["job_id"])
 
 
 async def _documents(client: httpx2.AsyncClient) -> list[str]:
@@ -105,7 +98,7 @@ async def test_files_of_a_form_are_documents(world: httpx2.AsyncClient) -> None:
         ("files", ("map.png", b"\x89PNG", "image/png")),
     ]
     started = await world.post("/v1/worlds/w/ingests", files=files)
-    job = await _ended(world, started.json()["job_id"])
+    job = await ended(world, started.json()["job_id"])
 
     assert await _documents(world) == ["bucket", "rope", "the-well"]
     assert (await world.get("/v1/worlds/w/lore/the-well")).json()["title"] == "The Well"

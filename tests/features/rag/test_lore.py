@@ -1,6 +1,5 @@
 """Lore over HTTP: stored, found, changed, re-indexed, and never embedded twice."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,8 +11,7 @@ import pytest
 from llmops_api.app import create_app
 from llmops_api.bootstrap import open_backends
 from llmops_api.settings import Settings
-from tests.conftest import ADMIN_KEY
-from tests.support import CountingEmbedder
+from tests.support import CountingEmbedder, ended, serving
 
 BELL = {
     "title": "The Drowned Bell",
@@ -48,11 +46,7 @@ async def _service(settings: Settings, embedder: CountingEmbedder) -> AsyncItera
     """The service on real backends but for the embedder."""
     async with open_backends(settings) as backends:
         app = create_app(settings, replace(backends, embedder=embedder))
-        transport, headers = httpx2.ASGITransport(app), {"authorization": f"Bearer {ADMIN_KEY}"}
-        async with (
-            app.router.lifespan_context(app),
-            httpx2.AsyncClient(transport=transport, base_url="http://service", headers=headers) as client,
-        ):
+        async with serving(app) as client:
             yield client
 
 
@@ -60,14 +54,6 @@ async def _found(client: httpx2.AsyncClient, query: str, **more: Any) -> list[st
     answer = await client.post("/v1/worlds/w/lore/search", json={"query": query, **more})
     assert answer.status_code == 200, answer.text
     return [hit["document_id"] for hit in answer.json()["hits"]]
-
-
-async def _ended(client: httpx2.AsyncClient, job_id: str) -> dict[str, Any]:
-    while True:
-        job: dict[str, Any] = (await client.get(f"/v1/jobs/{job_id}")).json()
-        if job["status"] not in {"queued", "running"}:
-            return job
-        await asyncio.sleep(0.02)
 
 
 async def test_a_document_is_found_as_soon_as_it_is_acknowledged(service: httpx2.AsyncClient) -> None:
@@ -157,7 +143,7 @@ async def test_a_reindex_with_the_same_embedder_embeds_nothing(
     embedder.documents.clear()
 
     started = await service.post("/v1/worlds/w/lore/reindex")
-    job = await _ended(service, started.json()["job_id"])
+    job = await ended(service, started.json()["job_id"])
     after = await service.post("/v1/worlds/w/lore/search", json={"query": "the drowned bell"})
 
     assert started.status_code == 202
@@ -179,7 +165,7 @@ async def test_a_new_embedder_is_never_compared_with_the_old_ones_vectors(
     async with _service(settings, other) as client:
         query = {"query": "drowned bell", "explain": True}
         keywords = await client.post("/v1/worlds/w/lore/search", json=query)
-        await _ended(client, (await client.post("/v1/worlds/w/lore/reindex")).json()["job_id"])
+        await ended(client, (await client.post("/v1/worlds/w/lore/reindex")).json()["job_id"])
         both = await client.post("/v1/worlds/w/lore/search", json=query)
 
     assert keywords.json()["hits"][0]["explanation"]["cosine"] is None
