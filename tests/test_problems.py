@@ -1,5 +1,7 @@
 """Errors as callers meet them."""
 
+import asyncio
+
 from httpx2 import AsyncClient
 
 
@@ -83,3 +85,48 @@ async def test_another_worlds_things_cannot_be_probed(client: AsyncClient) -> No
     assert [answer.status_code for answer in seen] == [200, 404, 404]
     assert seen[1].json()["detail"] == seen[2].json()["detail"]
     assert [item["world"] for item in (await client.get("/v1/worlds", headers=bound)).json()["items"]] == ["ours"]
+
+
+async def test_a_value_of_no_allowed_kind_is_one_wrong_field(client: AsyncClient) -> None:
+    """A union's branches are ours: the pointer names the place in the body, and nothing of Python's."""
+    await client.put("/v1/worlds/w", json={"title": "W"})
+    await client.put("/v1/worlds/w/characters/guard", json={"name": "Joss"})
+    line = {"player_id": "p", "text": "Hello", "facts": {"quest": {"main": 1}}}
+    answer = await client.post("/v1/worlds/w/characters/guard/dialogue", json=line)
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == ["/facts/quest"]
+    assert "function" not in answer.text
+
+
+async def test_a_validators_own_words_are_the_message(client: AsyncClient) -> None:
+    """Without the class of the exception before them."""
+    answer = await client.post(
+        "/v1/text/generate", json={"prompt": "a", "messages": [{"role": "user", "content": "b"}]}
+    )
+
+    assert answer.json()["errors"][0]["message"] == "send either 'messages' or 'prompt'"
+
+
+async def test_the_pages_assets_refuse_a_post_in_a_sentence(client: AsyncClient) -> None:
+    """They are no route of ours, and the refusal names the methods all the same."""
+    answer = await client.post("/static-offline-docs/swagger-ui.css")
+
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET, HEAD"
+
+
+async def test_of_many_first_writers_of_a_world_none_fails(client: AsyncClient) -> None:
+    """Without If-Match whoever comes last counts, also when all come at once."""
+    puts = [client.put("/v1/worlds/w", json={"title": f"W {number}"}) for number in range(6)]
+    answers = await asyncio.gather(*puts)
+
+    assert {answer.status_code for answer in answers} <= {200, 201}
+
+
+async def test_a_world_cannot_name_a_model_that_is_not_open(client: AsyncClient) -> None:
+    """The field is the world's own."""
+    answer = await client.put("/v1/worlds/w", json={"title": "W", "dialogue": {"model": "nope"}})
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "/dialogue/model"

@@ -1,5 +1,7 @@
 """Every failure as a problem document; nothing below the front door knows HTTP's exceptions."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -67,23 +69,37 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     faults = error.errors()
     if any(fault["type"] == "json_invalid" for fault in faults):
-        return _answer(MalformedBody("The body is not JSON.", [_field_error(fault) for fault in faults]), request)
-    wrong = "1 field is wrong." if len(faults) == 1 else f"{len(faults)} fields are wrong."
-    return _answer(BadInput(wrong, [_field_error(fault) for fault in faults]), request)
+        place = FieldError("", f"Not JSON at character {faults[0]['loc'][-1]}.", "Check quotes, commas and brackets.")
+        return _answer(MalformedBody("The body is not JSON.", [place]), request)
+    fields: dict[str, FieldError] = {}
+    for fault in faults:
+        found = _field_error(fault, error.body)
+        # A value that fits no branch of a union has a fault for each of them: one field all the same.
+        known = fields.get(found.field)
+        fields[found.field] = found if known is None else replace(known, message=f"{known.message}; or {found.message}")
+    wrong = "1 field is wrong." if len(fields) == 1 else f"{len(fields)} fields are wrong."
+    return _answer(BadInput(wrong, list(fields.values())), request)
 
 
-def _field_error(fault: dict[str, Any]) -> FieldError:
+def _field_error(fault: dict[str, Any], body: Any) -> FieldError:
     """A fault of pydantic's; the value that was sent is left out, since it may be a player's or a secret."""
     place, *path = fault["loc"]
-    name = "/" + "/".join(str(step).replace("~", "~0").replace("/", "~1") for step in path)
-    if place != "body":
-        name = str(path[0]) if path else str(place)
-    elif fault["type"] == "json_invalid":
-        return FieldError("", f"Not JSON at character {path[0]}.", "Check quotes, commas and brackets.")
-    elif not path:
-        name = ""
+    name = _pointer(path, body, fault["type"]) if place == "body" else str(path[0] if path else place)
     an_id = fault.get("ctx", {}).get("pattern") in {ID, PATH_ID}
-    return FieldError(name, fault["msg"], ID_HINT if an_id else HINTS.get(fault["type"]))
+    message = fault["msg"].removeprefix("Value error, ")
+    return FieldError(name, message, ID_HINT if an_id else HINTS.get(fault["type"]))
+
+
+def _pointer(path: Sequence[str | int], body: Any, kind: str) -> str:
+    """The JSON pointer (RFC 6901) of a place in the body; what follows it in `path` names a branch of a union."""
+    steps: list[str] = []
+    for step in path:
+        here = (isinstance(body, dict) and step in body) or (isinstance(body, list) and isinstance(step, int))
+        if not here and not (kind == "missing" and step is path[-1]):
+            break
+        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
+        body = body[step] if here else None
+    return "".join(f"/{step}" for step in steps)
 
 
 def _allowed(request: Request) -> str:
@@ -93,6 +109,8 @@ def _allowed(request: Request) -> str:
         for each in iter_route_contexts(request.app.routes)
         if each.methods and each.path_regex.match(request.url.path)
     ]
+    if not routes:
+        return "GET, HEAD"  # the assets of the OpenAPI page, which no route of ours serves
     path = min(routes, key=lambda each: len(each.param_convertors)).path
     return ", ".join(sorted({method for each in routes if each.path == path for method in each.methods or ()}))
 

@@ -12,7 +12,11 @@ from llmops_api.errors import (
     AuthenticationError,
     BackendUnavailable,
     BadInput,
+    ConflictError,
+    DeadlineExceeded,
+    IdempotencyMismatch,
     LLMOpsError,
+    MalformedBody,
     ModelNotServed,
     NotFound,
     PermissionDenied,
@@ -25,6 +29,8 @@ from llmops_api.errors import (
     ProviderThrottled,
     ProviderTimeout,
     ProviderUnavailable,
+    TooLarge,
+    UnknownModel,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -41,6 +47,18 @@ PROVIDER_PROBLEMS: tuple[type[LLMOpsError], ...] = (
     ProviderTimeout,
 )
 """What a route that asks a provider may answer."""
+MODEL_PROBLEMS: tuple[type[LLMOpsError], ...] = (UnknownModel, DeadlineExceeded, *PROVIDER_PROBLEMS)
+"""What a route that asks a model by its name may answer."""
+KEYED_PROBLEMS: tuple[type[LLMOpsError], ...] = (
+    AuthenticationError,
+    PermissionDenied,
+    NotFound,
+    BadInput,
+    BackendUnavailable,
+)
+"""What any route that needs a key may answer."""
+ACT_PROBLEMS: tuple[type[LLMOpsError], ...] = (MalformedBody, TooLarge, ConflictError, IdempotencyMismatch)
+"""What a route with a body and an `Idempotency-Key` may answer."""
 
 
 log = logging.getLogger(__name__)
@@ -123,9 +141,9 @@ def retry_headers(error: LLMOpsError) -> dict[str, str]:
 
 
 def problems(*errors: type[LLMOpsError]) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route for OpenAPI: an entry a status, naming the codes that it may carry."""
+    """The `responses` of a route that needs a key, for OpenAPI: an entry a status, naming the codes that it may carry."""
     codes: dict[int, set[str]] = {}
-    for error in errors:
+    for error in (*KEYED_PROBLEMS, *errors):
         codes.setdefault(int(error.status), set()).add(error.code)
     return {status: described(HTTPStatus(status), names) for status, names in codes.items()}
 
@@ -145,5 +163,5 @@ def described(status: HTTPStatus, codes: Iterable[str]) -> dict[str, Any]:
     return {"description": "Problem: " + ", ".join(f"`{name}`" for name in names), "content": {MEDIA_TYPE: content}}
 
 
-KEYED = problems(AuthenticationError, PermissionDenied, NotFound, BadInput, BackendUnavailable)
-"""What any route that needs a key may answer."""
+KEYED = problems()
+"""Those of every route that needs a key."""

@@ -12,7 +12,7 @@ from llmops_api.ports.state import Delete, Put, Record, StateStore
 
 WORLD = "world"
 POINTER = "lore-pointer"
-_RACES = 5
+_CHANGED = "The world has another version by now; read it again."
 UNKNOWN = "There is no such world, or this key may not see it."
 
 
@@ -86,27 +86,22 @@ class Worlds:
 
         Raises `VersionMismatch` when `expected_version` is not the current one (0: there must be none).
         """
-        for _ in range(_RACES):
-            current = await self._state.get(WORLD, world.id)
-            version = current.version if current else 0
-            if expected_version not in {None, version}:
-                break
-            if current and current.value == world.fields:
-                return World.of(current), False
-            with suppress(VersionMismatch):
-                return replace(world, version=await self._write(world, version)), current is None
-        raise VersionMismatch("The world has another version by now; read it again.")
+        current = await self._state.get(WORLD, world.id)
+        if expected_version not in {None, current.version if current else 0}:
+            raise VersionMismatch(_CHANGED)
+        if current and current.value == world.fields:
+            return World.of(current), False
+        version = await self._write(Put(WORLD, world.id, world.fields, expected_version))
+        return replace(world, version=version), current is None
 
-    async def _write(self, world: World, version: int) -> int:
-        put = Put(WORLD, world.id, world.fields, version)
-        if await self._state.get(POINTER, world.id) is not None:
-            return (await self._state.write(put))[0]
-        index = await self.new_index()
-        try:
-            return (await self._state.write(put, LorePointer(index).put(world.id)))[0]
-        except VersionMismatch:
+    async def _write(self, put: Put) -> int:
+        """The new version; of several first writers one gives the world its index."""
+        if await self._state.get(POINTER, put.key) is None:
+            index = await self.new_index()
+            with suppress(VersionMismatch):
+                return (await self._state.write(put, LorePointer(index).put(put.key)))[0]
             await self._lore.drop(index.name)
-            raise
+        return (await self._state.write(put))[0]
 
     async def new_index(self) -> IndexRef:
         """An empty index for the embedder of today."""

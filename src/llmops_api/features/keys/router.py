@@ -7,18 +7,10 @@ from fastapi import APIRouter, Path, Request, Response
 
 from llmops_api.core.keys import Key, derive_secret, token_of
 from llmops_api.dependencies import AdminDep, KeysDep, TokenDep
-from llmops_api.errors import (
-    BadInput,
-    ConflictError,
-    IdempotencyMismatch,
-    MalformedBody,
-    NotFound,
-    TooLarge,
-)
 from llmops_api.features.keys.schemas import KeyCreated, KeyRequest, KeyResponse
 from llmops_api.paging import After, Limit, page_of
 from llmops_api.ports.state import Put
-from llmops_api.problems import KEYED, problems
+from llmops_api.problems import ACT_PROBLEMS, KEYED, problems
 from llmops_api.responses import IDEMPOTENT, begin, fingerprint_of, json_response, released
 from llmops_api.schemas import ID, Page
 
@@ -37,7 +29,7 @@ KeyId = Annotated[str, Path(pattern=ID, max_length=128, description="As the list
     status_code=201,
     response_model=KeyCreated,
     openapi_extra=IDEMPOTENT,
-    responses=problems(MalformedBody, BadInput, TooLarge, ConflictError, IdempotencyMismatch),
+    responses=problems(*ACT_PROBLEMS),
 )
 async def create_key(request: Request, admin: AdminDep, token: TokenDep, body: KeyRequest, keys: KeysDep) -> Response:
     """The answer is the only time that the key is shown: we keep a digest of it."""
@@ -73,7 +65,7 @@ async def list_keys(_admin: AdminDep, keys: KeysDep, after: After, limit: Limit 
     return page_of(found, limit, key=lambda key: key.key_id, show=KeyResponse.of)
 
 
-@router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(NotFound))
+@router.delete("/{key_id}", summary="Revoke a key", status_code=204)
 async def revoke_key(_admin: AdminDep, key_id: KeyId, keys: KeysDep) -> None:
     """Ends it here at once, and on every replica within seconds."""
     await keys.revoke(key_id)

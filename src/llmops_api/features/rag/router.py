@@ -19,15 +19,9 @@ from llmops_api.dependencies import (
     WriterDep,
 )
 from llmops_api.errors import (
-    BackendUnavailable,
-    BadInput,
-    ConflictError,
-    DeadlineExceeded,
     FieldError,
-    IdempotencyMismatch,
     MalformedBody,
     TooLarge,
-    UnknownModel,
     VersionMismatch,
 )
 from llmops_api.features.rag.schemas import (
@@ -43,7 +37,7 @@ from llmops_api.features.rag.schemas import (
 )
 from llmops_api.features.rag.service import Ask
 from llmops_api.paging import After, Limit, page_of
-from llmops_api.problems import KEYED, PROVIDER_PROBLEMS, problems
+from llmops_api.problems import ACT_PROBLEMS, KEYED, MODEL_PROBLEMS, PROVIDER_PROBLEMS, problems
 from llmops_api.responses import IDEMPOTENT, json_response, respond
 from llmops_api.schemas import PATH_ID, Page
 
@@ -156,17 +150,7 @@ async def search(_reader: ReaderDep, world: WorldDep, body: SearchRequest, retri
     openapi_extra=IDEMPOTENT,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **problems(
-            MalformedBody,
-            BadInput,
-            TooLarge,
-            UnknownModel,
-            ConflictError,
-            IdempotencyMismatch,
-            DeadlineExceeded,
-            BackendUnavailable,
-            *PROVIDER_PROBLEMS,
-        ),
+        **problems(*ACT_PROBLEMS, *MODEL_PROBLEMS),
     },
 )
 async def ask(

@@ -5,19 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Request, Response
 
 from llmops_api.dependencies import GameDep, ModelsDep, ReaderDep
-from llmops_api.errors import (
-    BackendUnavailable,
-    BadInput,
-    ConflictError,
-    DeadlineExceeded,
-    IdempotencyMismatch,
-    MalformedBody,
-    TooLarge,
-    UnknownModel,
-)
 from llmops_api.features.text.schemas import GenerateRequest, GenerateResponse, ModelsResponse, ProviderStatus
 from llmops_api.features.text.service import TextService
-from llmops_api.problems import KEYED, PROVIDER_PROBLEMS, problems
+from llmops_api.problems import ACT_PROBLEMS, KEYED, MODEL_PROBLEMS, problems
 from llmops_api.responses import IDEMPOTENT, respond
 
 router = APIRouter(
@@ -64,17 +54,7 @@ EXAMPLES = {
     openapi_extra=IDEMPOTENT,
     responses={
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}},
-        **problems(
-            MalformedBody,
-            BadInput,
-            UnknownModel,
-            TooLarge,
-            ConflictError,
-            IdempotencyMismatch,
-            DeadlineExceeded,
-            BackendUnavailable,
-            *PROVIDER_PROBLEMS,
-        ),
+        **problems(*ACT_PROBLEMS, *MODEL_PROBLEMS),
     },
 )
 async def generate(
