@@ -1,6 +1,5 @@
 """What schemathesis cannot read from the OpenAPI document."""
 
-import json
 import uuid
 from typing import Any
 
@@ -18,8 +17,8 @@ schemathesis.openapi.format("visible-text", st.tuples(TEXT, SHOWN, TEXT).map("".
 
 @schemathesis.serializer("application/x-ndjson")
 def serialize_lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
-    """A body of text goes out as it is."""
-    return value if isinstance(value, bytes) else str(value).encode()
+    """A body of text goes out as it is; what is no text cannot be sent as one, so nothing is."""
+    return value.encode() if isinstance(value, str) else b""
 
 
 @schemathesis.hook
@@ -31,7 +30,20 @@ def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwar
 
 @schemathesis.hook
 def map_body(context: schemathesis.HookContext, body: Any) -> Any:
-    """No schema can say of any JSON that no string in it holds a NUL, as it is with `metadata`."""
-    if isinstance(body, dict) and isinstance(body.get("metadata"), dict):
-        return body | {"metadata": json.loads(json.dumps(body["metadata"]).replace("\\u0000", ""))}
+    """No schema can say of any JSON that no string in it holds a NUL and every integer fits into 64 bits."""
+    if isinstance(body, dict):
+        return body | {name: _portable(body[name]) for name in ("metadata", "response_format") if name in body}
     return body
+
+
+def _portable(value: Any) -> Any:
+    match value:
+        case dict():
+            return {_portable(name): _portable(each) for name, each in value.items()}
+        case list():
+            return [_portable(each) for each in value]
+        case str():
+            return value.replace("\0", "")
+        case int() if not isinstance(value, bool):
+            return max(-(2**63), min(value, 2**63))
+    return value
