@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
+from anyio import CancelScope
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel
@@ -220,7 +221,9 @@ async def _kept_alive(events: AsyncGenerator[StreamEvent, None]) -> AsyncGenerat
             finally:
                 if not following.done():
                     following.cancel()
-                    await asyncio.wait({following})
+                    # Starlette's cancel scope cancels again at each await: the act must have ended before it is closed.
+                    with CancelScope(shield=True):
+                        await asyncio.wait({following})
             event = following.result()
             if event is None:
                 return
