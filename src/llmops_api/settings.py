@@ -81,18 +81,19 @@ class Settings(BaseSettings):
         }
         return words.get(seed.lower(), seed) if isinstance(seed, str) else seed
 
-    @model_validator(mode="after")
-    def _aliases_point_to_models(self) -> Self:
-        if "default" not in self.model_aliases:
+    @field_validator("model_aliases")
+    @classmethod
+    def _point_to_models(cls, aliases: dict[str, str | list[str]]) -> dict[str, str | list[str]]:
+        if "default" not in aliases:
             raise WrongSetting(
                 'LLMOPS_MODEL_ALIASES needs an alias named "default", for example {"default": "scripted:demo"}.'
             )
-        for alias, refs in self.aliases.items():
-            if not refs or not all(all(ref.partition(":")) for ref in refs):
+        for alias, refs in aliases.items():
+            if not refs or not all(all(ref.partition(":")) for ref in _listed(refs)):
                 raise WrongSetting(
                     f'LLMOPS_MODEL_ALIASES: "{alias}" must point to provider:model, or to a list of at least one of them.'
                 )
-        return self
+        return aliases
 
     @model_validator(mode="after")
     def _servers_are_named(self) -> Self:
@@ -132,4 +133,8 @@ class Settings(BaseSettings):
     @property
     def aliases(self) -> dict[str, list[str]]:
         """Each alias with the models that it tries, in order."""
-        return {name: [to] if isinstance(to, str) else to for name, to in self.model_aliases.items()}
+        return {name: _listed(to) for name, to in self.model_aliases.items()}
+
+
+def _listed(refs: str | list[str]) -> list[str]:
+    return [refs] if isinstance(refs, str) else refs

@@ -52,5 +52,5 @@ def test_wrong_settings_exit_2_and_are_named(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setenv("LLMOPS_MODEL_ALIASES", "{}")
     outcome = run("serve")
     assert outcome.code == 2
-    assert "LLMOPS_PORT: " in outcome.err
-    assert "LLMOPS_MODEL_ALIASES: " in outcome.err
+    assert "LLMOPS_PORT must be" in outcome.err
+    assert "LLMOPS_MODEL_ALIASES needs" in outcome.err

@@ -43,11 +43,18 @@ class Shell:
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """What it prints, once it has ended as expected."""
+        return self._ended(*arguments, stdin=stdin, code=code)[0]
+
+    def complaint(self, *arguments: str, code: int) -> str:
+        """What it says on standard error, once it has ended as expected."""
+        return self._ended(*arguments, stdin="", code=code)[1]
+
+    def _ended(self, *arguments: str, stdin: str, code: int) -> tuple[str, str]:
         with self.start(*arguments) as process:
             out, err = process.communicate(stdin, timeout=120)
         assert process.returncode == code, err
         assert "Traceback" not in err
-        return out
+        return out, err
 
     def json(self, *arguments: str, **options: Any) -> Any:
         return json.loads(self.run(*arguments, "--json", **options))
@@ -125,8 +132,31 @@ def test_an_ingest_that_is_cut_off_and_run_again_ends_complete(
     assert hits[0]["document_id"] == "place/599"
 
 
-def test_a_port_that_is_taken_and_settings_that_are_wrong_end_in_a_sentence(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_wrong_use(tmp_path: Path) -> None:
     with Service(tmp_path / "data", EMBEDDER="none") as service:
         Shell(tmp_path / "other", EMBEDDER="none").run("serve", "--port", str(service.port), code=2)
-    Shell(tmp_path / "data", EMBEDDER="nothing-we-know").run("worlds", "list", code=3)
-    Shell(tmp_path / "data", EMBEDDER="nothing-we-know").run("serve", "--port", "0", code=3)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "value", "sentence"),
+    [
+        ("serve", "LORE_INDEX", "nonsense", "LLMOPS_LORE_INDEX must be embedded, not 'nonsense'."),
+        (
+            "models",
+            "EMBEDDER",
+            "scripted",
+            "LLMOPS_EMBEDDER must be none or openai_compatible or minilm, not 'scripted'.",
+        ),
+        (
+            "models",
+            "MODEL_ALIASES",
+            '{"default": "gpt:4"}',
+            "LLMOPS_OPENAI_COMPATIBLE or scripted or openai_compatible, not 'gpt'.",
+        ),
+    ],
+)
+def test_a_technology_that_is_not_there_ends_in_a_sentence_with_the_choices(
+    command: str, name: str, value: str, sentence: str, tmp_path: Path
+) -> None:
+    shell = Shell(tmp_path / "data", PORT="0", SEED="false", **{name: value})
+    assert shell.complaint(command, code=2).endswith(f"{sentence}\n")

@@ -2,14 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
-
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
 from llmops_api.cli.announcement import find
 from llmops_api.cli.client import Service, connect
-from llmops_api.cli.failures import WrongUse
+from llmops_api.cli.local_settings import local_settings
 from llmops_api.cli.output import err
 from llmops_api.cli.server import log_to_stderr, running
 from llmops_api.settings import Settings
@@ -50,16 +46,3 @@ def admin_key(settings: Settings) -> str | None:
         return settings.key_file.read_text().strip()
     except OSError:
         return None
-
-
-def local_settings(**given: Any) -> Settings:
-    """The settings of this machine, with what was given on the command line. Raises `WrongUse`, naming each fault."""
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        faults = "".join(
-            f"\n  LLMOPS_{'__'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()
-        )
-        raise WrongUse(f"the settings are wrong.{faults}") from error
-    except SettingsError as error:
-        raise WrongUse(f"the settings are wrong.\n  {error}") from error

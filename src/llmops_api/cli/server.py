@@ -13,8 +13,8 @@ from typing import Any
 import uvicorn
 from pydantic import SecretStr
 
-from llmops_api.cli.failures import OutOfReach, WrongUse
-from llmops_api.settings import Settings
+from llmops_api.cli.failures import Failure, OutOfReach, WrongUse
+from llmops_api.settings import Settings, WrongSetting
 
 APP = "llmops_api.app:create_app"
 """Resolved when a service is started, so that a command which talks to one elsewhere does not load it."""
@@ -84,7 +84,7 @@ def url_of(bound: socket.socket) -> str:
 def running(settings: Settings) -> Iterator[tuple[str, str]]:
     """A service of our own in a thread, on a free loopback port: its URL and a key that only we know.
 
-    Raises `OutOfReach` when it does not start.
+    Raises `OutOfReach` when it does not start, `WrongUse` when its settings are why.
     """
     key = secrets.token_urlsafe(32)
     ready: Future[None] = Future()
@@ -110,8 +110,10 @@ def _run(server: Server, bound: socket.socket, ready: "Future[None]") -> None:
         ready.set_exception(could_not_start(error))
 
 
-def could_not_start(error: Exception) -> OutOfReach:
+def could_not_start(error: Exception) -> Failure:
     """The failure to show for what stopped a service from starting."""
+    if isinstance(error, WrongSetting):
+        return WrongUse(str(error))
     return OutOfReach(f"the service could not start: {str(error) or type(error).__name__}")
 
 

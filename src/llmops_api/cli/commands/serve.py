@@ -7,13 +7,13 @@ import typer
 
 from llmops_api.cli.announcement import announced
 from llmops_api.cli.failures import Failure
+from llmops_api.cli.local_settings import local_settings
 from llmops_api.cli.options import Json
 from llmops_api.cli.output import emit
-from llmops_api.cli.reach import local_settings
 from llmops_api.cli.server import Server, bind, could_not_start, log_to_stderr, url_of
 from llmops_api.settings import Settings
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: llmops-api serve --port 8080")
