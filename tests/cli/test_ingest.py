@@ -78,6 +78,33 @@ def test_a_folder_gives_its_files_of_lore_and_names_texts_from_there(
     assert b"PNG" not in second
 
 
+def test_two_files_that_would_be_one_document_are_refused_before_anything_is_sent(
+    run: Run, service: FakeService, tmp_path: Path
+) -> None:
+    for folder in ("places", "people"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "index.md").write_text(folder)
+    places, people = tmp_path / "places", tmp_path / "people"
+    outcome = run("ingest", str(places), str(people), "--world", "w")
+    assert outcome.code == 2
+    assert f"{places / 'index.md'} and {people / 'index.md'} would both be the document index." in outcome.err
+    assert "Rename one" in outcome.err
+    (tmp_path / "index.txt").touch()
+    assert run("ingest", str(places), str(tmp_path / "index.txt"), "--world", "w").code == 2
+    assert service.asked == []
+
+
+def test_a_file_that_is_given_twice_is_sent_once(run: Run, service: FakeService, tmp_path: Path) -> None:
+    (tmp_path / "note.md").write_text("A note.")
+    assert run("ingest", str(tmp_path), str(tmp_path / "note.md"), "--world", "w").code == 0
+    assert [body.count(b"A note.") for body in uploads(service)] == [1]
+
+
+def test_one_document_is_not_counted_in_the_plural(run: Run, service: FakeService, lore: Path) -> None:
+    service.answers("GET", JOB, Answer(a_job(result={**COUNTS, "documents": 1})))
+    assert run("ingest", str(lore), "--world", "w").out.startswith("1 document: ")
+
+
 def test_standard_input_is_json_lines(run: Run, service: FakeService) -> None:
     assert run("ingest", "-", "--world", "w", stdin='{"id": "b"}\n').code == 0
     assert uploads(service) == [b'{"id": "b"}\n']

@@ -33,6 +33,16 @@ class Service:
     def get(self, path: str, **parameters: str) -> Any:
         return self._run(self._call("GET", path, params=parameters))
 
+    def has(self, path: str) -> bool:
+        """Whether there is such a record; none is under an id that is not valid."""
+        try:
+            self.get(path)
+        except Refused as refused:
+            if refused.status not in {404, 422}:
+                raise
+            return False
+        return True
+
     def put(self, path: str, body: Mapping[str, Any], *, version: int | None = None) -> Any:
         """With `version`, only if the record still has it."""
         headers = {} if version is None else {"if-match": f'"{version}"'}

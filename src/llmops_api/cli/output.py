@@ -36,6 +36,11 @@ def printable(text: str) -> str:
     return text.translate(_CONTROLS)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 document`, `2 documents`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def say(text: str, *, style: str = "", end: str = "\n") -> None:
     """Print a result, wrapped by nobody but the terminal."""
     out().print(printable(text), style=style, end=end, soft_wrap=True)

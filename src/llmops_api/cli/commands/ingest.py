@@ -3,16 +3,16 @@
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
 
 import aiohttp
 import typer
 
 from llmops_api.cli.client import Service, path
-from llmops_api.cli.failures import Refused, WrongUse
+from llmops_api.cli.failures import WrongUse
 from llmops_api.cli.options import Json, Key, Url, World
-from llmops_api.cli.output import emit, note, say
+from llmops_api.cli.output import counted, emit, note, say
 from llmops_api.cli.progress import describe, follow
 from llmops_api.cli.reach import reach
 
@@ -22,7 +22,7 @@ STDIN = Path("-")
 TEXTS_AT_ONCE = 500
 """Below the thousand files that a form may hold."""
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: llmops-api ingest lore.jsonl notes/ --world emberfall")
@@ -69,7 +69,21 @@ def _sorted(paths: list[Path]) -> tuple[list[Path], list[tuple[str, Path]]]:
                 lines.append(file)
     if not lines and not texts:
         raise WrongUse(f"there is no file to ingest: none ends in {', '.join(sorted(SUFFIXES))}.")
-    return lines, texts
+    return lines, _told_apart(texts)
+
+
+def _told_apart(texts: list[tuple[str, Path]]) -> list[tuple[str, Path]]:
+    """The texts, a file that was given twice once. Raises `WrongUse` for two that would be the same document."""
+    named: dict[str, tuple[str, Path]] = {}
+    for name, file in texts:
+        document_id = PurePosixPath(name).with_suffix("").as_posix()
+        _, first = named.setdefault(document_id, (name, file))
+        if not first.samefile(file):
+            raise WrongUse(
+                f"{first} and {file} would both be the document {document_id}. Rename one; or give the one folder that "
+                f"holds both, so that each is named from there."
+            )
+    return list(named.values())
 
 
 def _files(given: Path) -> Iterator[tuple[str, Path]]:
@@ -86,11 +100,7 @@ def _files(given: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _ensure_world(service: Service, world: str, locale: str) -> None:
-    try:
-        service.get(path("worlds", world))
-    except Refused as refused:
-        if refused.status != 404:
-            raise
+    if not service.has(path("worlds", world)):
         service.put(path("worlds", world), {"title": world, "locale": locale})
         note(f"created the world {world}")
 
@@ -109,7 +119,7 @@ def _uploaded(
         form = aiohttp.FormData(quote_fields=False)
         for name, file in batch:
             form.add_field("files", file.read_bytes(), filename=name)
-        yield f"{len(batch)} texts", service.upload(target, form)["job_id"]
+        yield counted(len(batch), "text"), service.upload(target, form)["job_id"]
 
 
 def _report(counts: Counter[str], errors: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -122,4 +132,5 @@ def _report(counts: Counter[str], errors: list[dict[str, Any]], *, as_json: bool
         note(f"{place}: {describe(error)}")
     if counts["errors"] > len(errors):
         note(f"... and {counts['errors'] - len(errors)} more")
-    say("{documents} documents: {created} created, {updated} updated, {unchanged} unchanged.".format(**result))
+    changes = "{created} created, {updated} updated, {unchanged} unchanged".format(**result)
+    say(f"{counted(counts['documents'], 'document')}: {changes}.")

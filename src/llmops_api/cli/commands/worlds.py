@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from llmops_api.cli.client import Service, path
-from llmops_api.cli.failures import CheckFailed, Refused
+from llmops_api.cli.client import path
+from llmops_api.cli.failures import CheckFailed
 from llmops_api.cli.options import Json, Key, Url
 from llmops_api.cli.output import emit, say, table
 from llmops_api.cli.reach import reach
 
-command = typer.Typer(no_args_is_help=True, help="List, create and delete worlds.")
+command = typer.Typer(no_args_is_help=True, add_completion=False, help="List, create and delete worlds.")
 
 
 @command.command("list", epilog="Example: llmops-api worlds list")
@@ -38,7 +38,7 @@ def create(
     """Create a world; one that is there already is left as it is, and the exit code is 1."""
     body = {"title": title or world, "description": description, "locale": locale}
     with reach(url, key) as service:
-        if _exists(service, world):
+        if service.has(path("worlds", world)):
             raise CheckFailed(f"there is a world {world} already.")
         created = service.put(path("worlds", world), body)
     if as_json:
@@ -65,13 +65,3 @@ def delete(
         emit({"world": world, "deleted": True})
     else:
         say(f"Deleted {world}.")
-
-
-def _exists(service: Service, world: str) -> bool:
-    try:
-        service.get(path("worlds", world))
-    except Refused as refused:
-        if refused.status != 404:
-            raise
-        return False
-    return True
