@@ -1,30 +1,29 @@
 """`llmops-api calibrate`."""
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel, Field
 
 from llmops_api.cli.client import Service, path
-from llmops_api.cli.failures import WrongUse
+from llmops_api.cli.failures import CheckFailed, WrongUse
 from llmops_api.cli.options import Json, Key, Url, World
-from llmops_api.cli.output import emit, say, table
+from llmops_api.cli.output import emit, note, say, table
 from llmops_api.cli.reach import reach
 from llmops_api.core.gate import Calibration, Sample, TradeOff
 from llmops_api.core.gate import calibrate as calibration_of
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """`answered`: whether the lore holds the answer."""
+class Question(BaseModel):
+    """`gold`: the documents that answer it; none when the lore does not."""
 
-    text: str
-    answered: bool
+    question: str = Field(min_length=1)
+    gold: frozenset[Annotated[str, Field(min_length=1)]] = frozenset()
 
 
 @command.command(epilog="Example: llmops-api calibrate questions.jsonl --world emberfall --apply")
@@ -34,7 +33,7 @@ def calibrate(
         typer.Argument(
             exists=True,
             dir_okay=False,
-            help='JSON lines {"question", "gold": [document ids]}; no ids: not in the lore.',
+            help='JSON lines {"question", "gold": \\[document ids]}; without gold: not in the lore.',
         ),
     ],
     *,
@@ -52,16 +51,19 @@ def calibrate(
     Searches for every question, and shows for a row of thresholds how many it would refuse of those that the lore
     answers and of those that it does not.
     """
-    labelled = list(_read(questions))
+    given = list(_read(questions))
     with reach(url, key) as service:
-        samples = [_sample(service, world, question) for question in labelled]
-        try:
-            found = calibration_of(samples, false_refusals=false_refusals)
-        except ValueError as error:
-            raise WrongUse(f"{error}.") from error
-        if apply:
+        samples = [_sample(service, world, question) for question in _fitting(service, world, given)]
+        found = calibration_of(samples, false_refusals=false_refusals)
+        tells_apart = found.chosen.refusals > 0
+        if apply and tells_apart:
             _apply(service, world, found.chosen.threshold)
-    _show(found, applied=apply, as_json=as_json)
+    _show(replace(found, table=tuple(dict.fromkeys(found.table))), applied=apply and tells_apart, as_json=as_json)
+    if not tells_apart:
+        raise CheckFailed(
+            f"whatever refuses a question that the lore does not hold refuses more than {false_refusals:.1%} of those "
+            "that it does: nothing is stored."
+        )
 
 
 def _read(questions: Path) -> Iterator[Question]:
@@ -69,16 +71,35 @@ def _read(questions: Path) -> Iterator[Question]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
-            yield Question(value["question"], bool(value["gold"]))
-        except (ValueError, KeyError, TypeError) as error:
-            raise WrongUse(f'{questions}:{number} is not {{"question": ..., "gold": [...]}}.') from error
+            yield Question.model_validate_json(line)
+        except ValueError as error:
+            raise WrongUse(f'{questions}:{number} is not {{"question": "...", "gold": [document ids]}}.') from error
+
+
+def _fitting(service: Service, world: str, given: Sequence[Question]) -> list[Question]:
+    """The questions that this world can be judged by. Raises `CheckFailed` when they are not of both kinds."""
+    if not service.get(path("worlds", world, "lore"), limit="1")["items"]:
+        raise CheckFailed(f"{world} holds no lore: load some first, with llmops-api ingest.")
+    named = frozenset[str]().union(*(question.gold for question in given))
+    missing = {each for each in named if not service.has(path("worlds", world, "lore", each))}
+    if missing:
+        note(
+            f"warning: not in {world}: {', '.join(sorted(missing))}. A question that nothing else answers is left out."
+        )
+    fitting = [question for question in given if not question.gold or question.gold - missing]
+    answered = sum(bool(question.gold) for question in fitting)
+    if answered in {0, len(fitting)}:
+        raise CheckFailed(
+            "calibration needs questions that the lore answers and questions that it does not: "
+            f"there are {answered} and {len(fitting) - answered}."
+        )
+    return fitting
 
 
 def _sample(service: Service, world: str, question: Question) -> Sample:
-    body = {"query": question.text, "limit": 1, "explain": True}
+    body = {"query": question.question, "limit": 1, "explain": True}
     found = service.post(path("worlds", world, "lore", "search"), body)
-    return Sample(found["gate"]["score"], question.answered)
+    return Sample(found["gate"]["score"], bool(question.gold))
 
 
 def _apply(service: Service, world: str, threshold: float) -> None:
@@ -92,11 +113,10 @@ def _show(found: Calibration, *, applied: bool, as_json: bool) -> None:
         emit({**asdict(found), "applied": applied})
         return
     table(("threshold", "refused though answerable", "refused rightly"), map(_row, found.table))
-    _, false, right = _row(found.chosen)
-    say(
-        f"Best: {found.chosen.threshold:.3f}, which refuses {false} of the answerable questions and {right} of the others."
-    )
-    say("Stored in the world." if applied else "Store it in the world with --apply.")
+    threshold, false, right = _row(found.chosen)
+    if found.chosen.refusals:
+        say(f"Best: {threshold}, which refuses {false} of the answerable questions and {right} of the others.")
+        say("Stored in the world." if applied else "Store it in the world with --apply.")
 
 
 def _row(trade_off: TradeOff) -> Sequence[str]:
