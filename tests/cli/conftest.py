@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
@@ -15,12 +16,13 @@ from llmops_api.cli import main
 
 @dataclass(frozen=True)
 class Answer:
-    """`events` makes it a stream of `(name, data)`; `before` runs when it is asked for."""
+    """`events` makes it a stream of `(name, data)`, which `hangs` at its end; `before` runs when it is asked for."""
 
     body: Any = None
     status: int = 200
     events: tuple[tuple[str, Any], ...] = ()
     before: Callable[[], None] = lambda: None
+    hangs: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ class FakeService:
         for number, (name, data) in enumerate(answer.events, start=1):
             text = web.json_response(data).text
             await stream.write(f": alive\n\nid: {number}\nevent: {name}\ndata: {text}\n\n".encode())
+        with suppress(ConnectionResetError):
+            while answer.hangs:
+                await asyncio.sleep(0.02)
+                await stream.write(b": alive\n\n")
         return stream
 
 

@@ -1,6 +1,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 
 from tests.cli.conftest import Answer, FakeService, Run
 
@@ -79,3 +81,22 @@ def test_ctrl_c_ends_a_chat_that_reads_from_a_pipe(run: Run, service: FakeServic
     service.answers("POST", DIALOGUE, interrupting)
     assert run("chat", "guard", "--world", "w", stdin="one\ntwo\n").code == 130
     assert len(service.asked) == 1
+
+
+def test_ctrl_c_at_a_terminal_cuts_the_character_short_and_keeps_the_conversation(service: FakeService) -> None:
+    service.answers("POST", DIALOGUE, Answer(events=STREAM[:2], hangs=True), Answer(events=STREAM))
+    ours, terminal = os.openpty()
+    command = [sys.executable, "-m", "llmops_api", "chat", "guard", "--world", "w", "--url", service.url]
+    with subprocess.Popen(command, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as chat:
+        assert chat.stdout is not None
+        os.write(ours, b"one\n")
+        heard = b""
+        while b"Halt." not in heard:
+            heard += chat.stdout.read(1)
+        chat.send_signal(signal.SIGINT)
+        os.write(ours, b"two\n/quit\n")
+        chat.stdout.read()
+    os.close(terminal)
+    os.close(ours)
+    assert chat.returncode == 0
+    assert [(body["text"], body.get("conversation_id")) for body in sent(service)] == [("one", None), ("two", "conv_1")]

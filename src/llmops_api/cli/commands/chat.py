@@ -15,7 +15,7 @@ from llmops_api.cli.output import emit, note, say
 from llmops_api.cli.reach import reach
 from llmops_api.cli.speech import speak
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: echo 'When does the gate close?' | llmops-api chat guard --world emberfall")
@@ -52,14 +52,15 @@ def _converse(service: Service, target: str, body: dict[str, Any], *, as_json: b
             conversation = {}
             note("A new conversation.")
             continue
-        conversation |= _turn(service, target, {**given, **conversation, "text": line}, as_json=as_json)
+        _turn(service, target, {**given, **conversation, "text": line}, conversation, as_json=as_json)
 
 
-def _turn(service: Service, target: str, body: dict[str, Any], *, as_json: bool) -> dict[str, str]:
-    """One exchange; what the next one needs to join the same conversation."""
+def _turn(service: Service, target: str, body: dict[str, Any], conversation: dict[str, str], *, as_json: bool) -> None:
+    """One exchange; puts into `conversation` what the next one needs to join it, however this one ends."""
     try:
         with closing(service.events(target, body)) as events:
-            answer = _printed(events) if as_json else speak(events, "text")
+            heard = _joining(events, conversation)
+            answer = _printed(heard) if as_json else speak(heard, "text")
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
             raise
@@ -71,8 +72,13 @@ def _turn(service: Service, target: str, body: dict[str, Any], *, as_json: bool)
     else:
         if not as_json:
             _footnotes(answer)
-        return {"conversation_id": answer["conversation_id"]}
-    return {}
+
+
+def _joining(events: Iterable[Event], conversation: dict[str, str]) -> Iterator[Event]:
+    for event in events:
+        if event.name == "start":
+            conversation["conversation_id"] = event.data["conversation_id"]
+        yield event
 
 
 def _printed(events: Iterable[Event]) -> dict[str, Any]:
