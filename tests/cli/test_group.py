@@ -1,11 +1,13 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
 
 from llmops_api.cli.group import SUMMARIES, load
+from tests.cli.conftest import Run
 
 
 def leaves() -> Iterator[Any]:
@@ -42,3 +44,12 @@ def test_a_misspelt_command_is_wrong_use_and_the_right_one_is_suggested() -> Non
     shown = subprocess.run([sys.executable, "-m", "llmops_api", "serch"], capture_output=True, text=True, check=False)
     assert shown.returncode == 2
     assert "search" in shown.stderr
+
+
+def test_the_version_is_that_of_the_package(run: Run) -> None:
+    assert run("--version").out == f"{version('llmops-api')}\n"
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_a_command_offers_nothing_that_is_not_its_own(name: str) -> None:
+    assert not any("completion" in str(parameter.name) for parameter in load(name).params)

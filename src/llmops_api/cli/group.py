@@ -1,7 +1,8 @@
 """The commands by name; one is loaded only when it is called, so that `--help` is quick."""
 
 from importlib import import_module
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -41,13 +42,24 @@ def load(name: str) -> Any:
     return get_command(import_module(f"llmops_api.cli.commands.{name}").command)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(version("llmops-api"))
+        raise typer.Exit
+
+
 app = typer.Typer(cls=LazyGroup, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.callback(
     epilog="Exit codes: 0 done, 1 a failed check, 2 wrong use, 3 the service or one of its backends is out of reach."
 )
-def llmops_api() -> None:
+def llmops_api(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and leave.")
+    ] = False,
+) -> None:
     """The service between game servers and language models.
 
     Commands work on the local data folder (LLMOPS_DATA_DIR), or on the service at --url with --key.

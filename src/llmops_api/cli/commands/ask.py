@@ -13,7 +13,7 @@ from llmops_api.cli.output import emit, note, say
 from llmops_api.cli.reach import reach
 from llmops_api.cli.speech import speak
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: llmops-api ask 'When does the Ember Gate close?' --world emberfall")

@@ -10,7 +10,7 @@ from llmops_api.cli.output import emit, say
 from llmops_api.cli.progress import describe
 from llmops_api.cli.reach import reach
 
-command = typer.Typer(no_args_is_help=True, help="Look at a job, or cancel it.")
+command = typer.Typer(no_args_is_help=True, add_completion=False, help="Look at a job, or cancel it.")
 
 
 @command.command("show", epilog="Example: llmops-api jobs show job_7f3a")

@@ -11,7 +11,7 @@ from llmops_api.cli.options import Json, Key, Url
 from llmops_api.cli.output import emit, note, say, table
 from llmops_api.cli.reach import reach
 
-command = typer.Typer(no_args_is_help=True, help="Create, list and revoke API keys.")
+command = typer.Typer(no_args_is_help=True, add_completion=False, help="Create, list and revoke API keys.")
 
 
 class Scope(StrEnum):

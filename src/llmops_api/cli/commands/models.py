@@ -7,7 +7,7 @@ from llmops_api.cli.options import Json, Key, Url
 from llmops_api.cli.output import emit, say, table
 from llmops_api.cli.reach import reach
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: llmops-api models")

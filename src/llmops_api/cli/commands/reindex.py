@@ -8,7 +8,7 @@ from llmops_api.cli.output import emit, say
 from llmops_api.cli.progress import follow
 from llmops_api.cli.reach import reach
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 @command.command(epilog="Example: llmops-api reindex --world emberfall")

@@ -10,7 +10,7 @@ from llmops_api.cli.options import Json, Key, Kinds, Locale, Tags, Url, World
 from llmops_api.cli.output import emit, note, table
 from llmops_api.cli.reach import reach
 
-command = typer.Typer()
+command = typer.Typer(add_completion=False)
 
 
 class Mode(StrEnum):
