@@ -2,6 +2,7 @@
 
 import pytest
 
+from llmops_api.core import questions
 from llmops_api.core.questions import asks_for_fact
 
 PERSONA = (
@@ -441,3 +442,19 @@ def test_a_long_babble_is_answered_too(text: str) -> None:
     """Only the beginning and the end are looked at, and there a question is found."""
     assert not asks_for_fact(text, "en", PERSONA)
     assert asks_for_fact(f"{text}. Who painted the Mona Lisa?", "en", PERSONA)
+
+
+def test_a_persona_is_analysed_once_for_all_that_is_asked_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a thousand times as long as a question, and stays the same from turn to turn."""
+    analysed = []
+
+    def counted(text: str, locale: str) -> tuple[str, ...]:
+        analysed.append(text)
+        return analyse(text, locale)
+
+    analyse = questions.analyse
+    monkeypatch.setattr(questions, "analyse", counted)
+    for text in ("How are you?", "How far is the moon?", "Good morning."):
+        asks_for_fact(text, "en", "Somebody of this test alone")
+
+    assert len(analysed) == 1

@@ -1,11 +1,13 @@
 """What is said aloud and what is not, whole and as it streams."""
 
 import random
+from collections.abc import Sequence
 
 import pytest
 
+from llmops_api.core import speech
 from llmops_api.core.sentences import join
-from llmops_api.core.speech import SpeechStream, clean, echoes, is_nonsense
+from llmops_api.core.speech import SpeechStream, echoes, is_nonsense
 from llmops_api.core.stage_directions import MAX_CHARS
 
 NAMES = ("Mara Voss", "门卫")
@@ -140,30 +142,30 @@ INSTRUCTIONS = (
 )
 
 
-def streamed(deltas: list[str]) -> list[str]:
-    stream = SpeechStream(names=NAMES)
+def streamed(deltas: list[str], names: Sequence[str] = NAMES) -> list[str]:
+    stream = SpeechStream(names=names)
     return [sentence for delta in deltas for sentence in stream.feed(delta)] + stream.flush()
 
 
-def said(text: str) -> list[str]:
-    return streamed([text])
+def said(text: str, names: Sequence[str] = NAMES) -> list[str]:
+    return streamed([text], names)
 
 
 @pytest.mark.parametrize(("text", "speech"), CLEAN)
 def test_only_speech_is_left(text: str, speech: str) -> None:
-    assert clean(text, names=NAMES) == speech
+    assert join(said(text)) == speech
 
 
 @pytest.mark.parametrize("text", ORDINARY)
 def test_an_ordinary_line_stays_as_it_is(text: str) -> None:
-    assert clean(text, names=NAMES) == text
+    assert join(said(text)) == text
 
 
 @pytest.mark.parametrize("text", [text for text, _ in CLEAN])
 def test_clean_speech_is_clean(text: str) -> None:
-    once = clean(text, names=NAMES)
+    once = join(said(text))
 
-    assert clean(once, names=NAMES) == once
+    assert join(said(once)) == once
 
 
 @pytest.mark.parametrize(
@@ -275,7 +277,7 @@ def test_fewer_words_or_other_words_are_no_echo() -> None:
 
 
 def test_a_character_may_be_called_a_player() -> None:
-    assert clean("Player: Shall I sing?", names=("Lute Player",)) == "Shall I sing?"
+    assert said("Player: Shall I sing?", names=("Lute Player",)) == ["Shall I sing?"]
 
 
 def test_what_was_said_reads_as_one_text() -> None:
@@ -287,5 +289,22 @@ def test_any_part_of_a_name_is_a_label_before_a_line() -> None:
     names = ("Corporal Joss Thrupp", "guard")
     lines = ["Guard: Come back.", "Joss Thrupp: Come back.", "Corporal Joss: Come back.", "Thrupp: Come back."]
 
-    assert [clean(line, names=names) for line in lines] == ["Come back."] * 4
-    assert clean("At nine: come back.", names=names) == "At nine: come back."
+    assert [said(line, names=names) for line in lines] == [["Come back."]] * 4
+    assert said("At nine: come back.", names=names) == ["At nine: come back."]
+
+
+def test_a_prompt_is_analysed_once_for_all_that_is_said_under_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a thousand times as long as a sentence, and stays the same from turn to turn."""
+    analysed = []
+
+    def counted(text: str) -> set[int]:
+        analysed.append(text)
+        return windows(text)
+
+    windows = speech._windows
+    monkeypatch.setattr(speech, "_windows", counted)
+    prompt = "Instructions that no other test has given."
+    for line in ("The gate closes at dusk and the guard will not open it again before the sun is up.",) * 3:
+        echoes(line, prompt)
+
+    assert analysed.count(prompt) == 1

@@ -6,6 +6,7 @@ A question of fact asks or requests something whose subject is neither of the tw
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from llmops_api.core.foreign_questions import asks_in
 from llmops_api.core.terms import analyse, content_terms, fold, language_of
@@ -106,7 +107,7 @@ def asks_for_fact(text: str, locale: str, persona: str) -> bool:
     """
     if len(text) > 2 * _LOOKED_AT:
         text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}"
-    own = _Persona.of(persona, locale)
+    own = _persona(persona, locale)
     if any(_is_fact(clause, original, own) for clause, original in _clauses(text)):
         return True
     language = language_of(locale)
@@ -121,14 +122,15 @@ class _Persona:
     name: frozenset[str]
     words: frozenset[str]
 
-    @classmethod
-    def of(cls, persona: str, locale: str) -> "_Persona":
-        name = persona.partition("\n")[0]
-        return cls(frozenset(content_terms(name, locale)), frozenset(analyse(persona, locale)))
-
     def is_asked(self, terms: tuple[str, ...]) -> bool:
         """A question that names the character, and nothing that its description does not speak of."""
         return self.words.issuperset(terms) and not self.name.isdisjoint(terms)
+
+
+@lru_cache(maxsize=64)
+def _persona(persona: str, locale: str) -> _Persona:
+    name = persona.partition("\n")[0]
+    return _Persona(frozenset(content_terms(name, locale)), frozenset(analyse(persona, locale)))
 
 
 def _clauses(text: str) -> list[tuple[str, str]]:

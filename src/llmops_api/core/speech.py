@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from llmops_api.core.sentences import SentenceSplitter
-from llmops_api.core.stage_directions import StageDirections, without_directions
+from llmops_api.core.stage_directions import StageDirections
 
 _LABELS: Final = ("npc", "character", "assistant", "ai", "bot", "speaker", "response", "reply")
 _PLAYERS: Final = ("player", "user", "human")
@@ -72,13 +72,6 @@ class SpeechStream:
             if not self._over and (speech := _spoken(_lines(sentence), self._names)):
                 said.append(speech)
         return said
-
-
-def clean(sentence: str, *, names: Iterable[str]) -> str:
-    """The sentence as it is said; empty when it holds nothing to say. `names` are those of the speaker."""
-    known = tuple(names)
-    speech = _lines(without_directions(sentence))
-    return _spoken(_players_line(known).split(speech)[0], known)
 
 
 def _lines(text: str) -> str:
@@ -149,7 +142,14 @@ def is_nonsense(text: str) -> bool:
 def echoes(text: str, prompt: str) -> bool:
     """Whether the text repeats a dozen words in a row of the instructions in `prompt`; two Chinese or Japanese
     characters count as a word."""
-    return not _windows(text).isdisjoint(_windows(prompt))
+    said = _windows(text)
+    return bool(said) and not said.isdisjoint(_prompt_windows(prompt))
+
+
+@lru_cache(maxsize=64)
+def _prompt_windows(prompt: str) -> frozenset[int]:
+    """Those of a prompt that is the same for every turn of a character."""
+    return frozenset(_windows(prompt))
 
 
 def _is_mute(text: str) -> bool:
@@ -176,16 +176,17 @@ def _repeated(items: Sequence[str], period: int) -> int:
     return longest
 
 
-def _windows(text: str) -> set[tuple[str, ...]]:
-    """Every shortest run of tokens that weighs as much as an echo."""
+def _windows(text: str) -> set[int]:
+    """Every shortest run of tokens that weighs as much as an echo, by its hash: a tenth of the memory."""
     tokens = [token.casefold() for token in _TOKEN.findall(text)]
     weights = [0.5 if "\u3040" <= token[0] <= "\u9fff" else 1.0 for token in tokens]
-    windows, start, weight = set(), 0, 0.0
+    windows: set[int] = set()
+    start, weight = 0, 0.0
     for end, added in enumerate(weights):
         weight += added
         while weight - weights[start] >= _ECHO_WORDS:
             weight -= weights[start]
             start += 1
         if weight >= _ECHO_WORDS:
-            windows.add(tuple(tokens[start : end + 1]))
+            windows.add(hash(tuple(tokens[start : end + 1])))
     return windows
