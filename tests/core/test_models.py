@@ -63,9 +63,10 @@ async def whole(models: Models, choice: Choice, request: ChatRequest) -> Answer:
 
 
 async def streamed(models: Models, choice: Choice, request: ChatRequest) -> Answer:
-    """The answer that ends a stream, once its text is seen to be that of the deltas."""
-    *deltas, answer = [piece async for piece in models.stream(choice, request)]
+    """The answer that ends a stream, once its model and its text are seen to be those that the stream told before."""
+    ref, *deltas, answer = [piece async for piece in models.stream(choice, request)]
     assert isinstance(answer, Answer)
+    assert answer.ref == ref
     assert answer.response.text == "".join(deltas)
     return answer
 
@@ -100,6 +101,27 @@ def test_an_unknown_name_is_told_the_field_and_the_choice(models: Models, name: 
     [wrong] = caught.value.errors
     assert wrong.field == "/model"
     assert wrong.hint == "Aliases: default, brittle. Providers: big, small."
+
+
+@pytest.mark.parametrize(
+    ("wanted", "usual", "chosen"),
+    [
+        pytest.param("small:demo", "brittle", "small:demo", id="the request's"),
+        pytest.param("small:demo", "closed:demo", "small:demo", id="the request's, whatever the world's is"),
+        pytest.param(None, "brittle", "brittle", id="the world's"),
+        pytest.param(None, None, "default", id="nobody's"),
+        pytest.param(None, "closed:demo", "default", id="one that is not open"),
+    ],
+)
+def test_a_request_chooses_then_its_world_then_the_default(
+    models: Models, wanted: str | None, usual: str | None, chosen: str
+):
+    assert models.choose(wanted, usual) == models.resolve(chosen)
+
+
+def test_an_unknown_model_of_a_request_is_refused(models: Models):
+    with pytest.raises(UnknownModel):
+        models.choose("closed:demo", "brittle")
 
 
 @pytest.mark.parametrize("refs", [[], ["closed:demo"], ["small:demo", "closed:demo"]])
@@ -176,12 +198,13 @@ async def test_when_all_fail_the_last_error_stands(
 async def test_a_stream_that_has_begun_is_not_begun_by_another_model(models: Models, small: ScriptedChatModel):
     pieces = await pieces_before(ProviderInterrupted, models.stream(models.resolve("brittle"), REQUEST))
 
-    assert pieces == ["This "]
+    assert pieces == [ModelRef("big", "interrupts"), "This "]
     assert not small.requests
 
 
 async def test_a_stream_may_be_left_before_its_end(models: Models):
     async with aclosing(models.stream(models.resolve(None), REQUEST)) as pieces:
+        assert await anext(pieces) == ModelRef("big", "demo")
         assert await anext(pieces) == "This "
 
 

@@ -30,6 +30,7 @@ def library() -> PromptLibrary:
 def write(folder: Path, name: str, number: int, text: str) -> None:
     (folder / name).mkdir(exist_ok=True)
     (folder / name / f"{number}.jinja").write_text(text, "utf-8")
+    (folder / "refusals.json").write_text('{"en": "No."}', "utf-8")
 
 
 def test_an_alias_points_to_one_version_and_the_others_stay(tmp_path: Path) -> None:
@@ -118,6 +119,20 @@ def test_the_answer_prompt_holds_the_documents_and_the_question(library: PromptL
     assert '<document id="place/gate" title="Gate">It closes at nine.</document>' in prompt.user
     assert "<question>When?</question>" in prompt.user
     assert "de" in prompt.system
+
+
+def test_a_refusal_is_in_the_language_of_the_question_or_in_english(library: PromptLibrary) -> None:
+    assert library.refusal("de-AT") == library.refusal("de") != library.refusal("en")
+    assert library.refusal("tlh") == library.refusal("en-GB") == "The lore of this world does not say."
+
+
+def test_refusals_and_authored_lines_know_the_same_languages() -> None:
+    folder = files("llmops_api") / "prompts"
+    refusals, lines = (
+        json.loads((folder / name).read_text("utf-8")) for name in ("refusals.json", "authored_lines.json")
+    )
+
+    assert refusals.keys() == lines.keys()
 
 
 def test_a_published_version_never_changes() -> None:

@@ -1,6 +1,7 @@
 """Which model answers: `provider:name` and aliases, the fall back along an alias, and what the answer cost."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
@@ -10,6 +11,8 @@ from typing import Self
 from llmops_api.errors import FieldError, ProviderError, ProviderInterrupted, ProviderRejected, UnknownModel
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, Usage
 from llmops_api.settings import Price
+
+log = logging.getLogger(__name__)
 
 DEFAULT_ALIAS = "default"
 _PING_SECONDS = 2.0
@@ -97,6 +100,19 @@ class Models:
         wrong = FieldError("/model", "is neither an alias nor a 'provider:name' whose provider is open here", hint)
         raise UnknownModel("There is no such model.", [wrong])
 
+    def choose(self, wanted: str | None, usual: str | None) -> Choice:
+        """The model of a request, else the `usual` one of its world, else the alias `default`.
+
+        Raises `UnknownModel` for the request's own alone: a world whose model is not open here (any more) still answers.
+        """
+        if wanted is not None or usual is None:
+            return self.resolve(wanted)
+        try:
+            return self.resolve(usual)
+        except UnknownModel:
+            log.warning("a world names the model %r, which is not open here; '%s' answers", usual, DEFAULT_ALIAS)
+            return self.resolve(DEFAULT_ALIAS)
+
     async def generate(self, choice: Choice, request: ChatRequest) -> Answer:
         """The whole answer of the first model that gives one; whatever `request.model` says is replaced.
 
@@ -112,8 +128,10 @@ class Models:
                     raise
         return await self._generate(choice, last, request)
 
-    async def stream(self, choice: Choice, request: ChatRequest) -> AsyncGenerator[str | Answer, None]:
-        """The deltas of the text, then the whole `Answer`. Falls back as `generate` does, before the first text.
+    async def stream(self, choice: Choice, request: ChatRequest) -> AsyncGenerator[ModelRef | str | Answer, None]:
+        """Which model speaks, as soon as it does, the deltas of its text, then the whole `Answer`.
+
+        Falls back as `generate` does, before the first text.
 
         Whoever may stop before its end reads it inside `contextlib.aclosing`, which ends the call upstream.
         """
@@ -138,12 +156,16 @@ class Models:
         response = await self._chat_models[ref.provider].generate(replace(request, model=ref.name))
         return self._answer(choice, ref, response)
 
-    async def _stream(self, choice: Choice, ref: ModelRef, request: ChatRequest) -> AsyncGenerator[str | Answer, None]:
+    async def _stream(
+        self, choice: Choice, ref: ModelRef, request: ChatRequest
+    ) -> AsyncGenerator[ModelRef | str | Answer, None]:
         text: list[str] = []
         ending = ChatChunk()
         async with aclosing(self._chat_models[ref.provider].stream(replace(request, model=ref.name))) as chunks:
             async for ending in chunks:
                 if ending.text:
+                    if not text:
+                        yield ref
                     text.append(ending.text)
                     yield ending.text
         if ending.finish_reason is None:

@@ -1,4 +1,5 @@
-"""Prompts: named templates whose numbered versions never change, and the aliases that point to one of them."""
+"""Prompts: named templates whose numbered versions never change, the aliases that point to one of them, and what is said
+instead of asking a model."""
 
 import html
 import json
@@ -11,6 +12,7 @@ from typing import Any
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from llmops_api.core.terms import language_of
 from llmops_api.errors import NotFound
 
 PRODUCTION = "production"
@@ -48,10 +50,12 @@ class Prompt:
 
 
 class PromptLibrary:
-    """The prompts of a folder, read once: `name/number.jinja`, and `aliases.json` (name to alias to number)."""
+    """The prompts of a folder, read once: `name/number.jinja`, `aliases.json` (name to alias to number), and
+    `refusals.json` (a sentence for each language code; English is always there)."""
 
     def __init__(self, folder: Traversable) -> None:
         self._aliases: Mapping[str, Mapping[str, int]] = json.loads((folder / "aliases.json").read_text("utf-8"))
+        self._refusals: Mapping[str, str] = json.loads((folder / "refusals.json").read_text("utf-8"))
         self._prompts = {name: dict(_versions(folder / name)) for name in self._aliases}
 
     @classmethod
@@ -70,6 +74,10 @@ class PromptLibrary:
     def render(self, name: str, version: int | str = PRODUCTION, **data: Any) -> Rendered:
         """Both messages with the data in them. Raises `NotFound`."""
         return self.get(name, version).render(**data)
+
+    def refusal(self, locale: str) -> str:
+        """That the lore does not hold the answer, in the language of the locale, else in English."""
+        return self._refusals.get(language_of(locale), self._refusals["en"])
 
 
 def _versions(folder: Traversable) -> list[tuple[int, Prompt]]:

@@ -1,6 +1,13 @@
 """How long an answer took, piece by piece, and how long it may take."""
 
+import asyncio
 import time
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from llmops_api.errors import DeadlineExceeded
+
+T = TypeVar("T")
 
 
 class Stopwatch:
@@ -25,3 +32,14 @@ class Stopwatch:
     def total(self) -> float:
         """From the start until now."""
         return round((time.monotonic() - self.started) * 1000, 3)
+
+
+async def within(deadline: float | None, work: Awaitable[T]) -> T:
+    """The result of `work`. Raises `DeadlineExceeded` at the deadline, a moment of `time.monotonic()`; None for none."""
+    try:
+        async with asyncio.timeout(None if deadline is None else max(0.0, deadline - time.monotonic())) as limit:
+            return await work
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise DeadlineExceeded("The answer was not ready within `deadline_ms`.") from error

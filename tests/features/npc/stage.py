@@ -139,8 +139,8 @@ class Stage:
     async def events(self, text: str, **more: Any) -> list[StreamEvent]:
         """All events of a turn of player `p1` with the guard."""
         body = DialogueRequest.model_validate({"player_id": "p1", "text": text, **more})
-        scene = await self.dialogue.open(self.world, "guard", body)
-        return [event async for event in self.dialogue.reply(scene)]
+        opening = await self.dialogue.open(self.world, "guard", body)
+        return [event async for event in self.dialogue.reply(opening)]
 
     async def say(self, text: str, **more: Any) -> DialogueResponse:
         """The whole answer of a turn."""

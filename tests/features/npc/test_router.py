@@ -1,6 +1,7 @@
 """Characters, dialogue and conversations over HTTP."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -8,6 +9,9 @@ import orjson
 import pytest
 from fastapi import FastAPI
 
+from llmops_api.core.conversations import Conversations
+from llmops_api.features.npc.recorder import Recorder
+from tests.features.npc.stage import Meddled
 from tests.support import events_of
 
 WORLD = "/v1/worlds/w"
@@ -210,3 +214,27 @@ async def test_a_deleted_world_takes_its_characters_and_conversations_along(
 
     assert (await world.get(GUARD)).status_code == 404
     assert (await world.get(f"{WORLD}/conversations/{conversation}")).status_code == 404
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("DELETE", 204)])
+async def test_a_conversation_that_was_answered_is_there_while_its_turn_is_still_being_written(
+    app: FastAPI, world: httpx2.AsyncClient, method: str, status: int
+) -> None:
+    held, state = asyncio.Event(), app.state.backends.state
+
+    async def slowly(*changes: Any) -> list[int]:
+        await held.wait()
+        written: list[int] = await state.write(*changes)
+        return written
+
+    slow: Any = Meddled(state, write=slowly)
+    app.state.dialogue = replace(app.state.dialogue, recorder=Recorder(Conversations(slow)))
+    answer = await _talk(world, deadline_ms=100)
+    path = f"{WORLD}/conversations/{answer['conversation_id']}"
+    request = asyncio.create_task(world.request(method, path))
+    early, _ = await asyncio.wait({request}, timeout=0.1)
+    held.set()
+
+    assert not early
+    assert (await request).status_code == status
+    assert (await world.get(path)).status_code == (404 if method == "DELETE" else 200)

@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from llmops_api.core.conversations import Criteria, Reason, SpokenBy
+from llmops_api.core.conversations import LAST_AUTHORED, Criteria, Reason, SpokenBy
+from llmops_api.core.models import Models
 from llmops_api.errors import BackendUnavailable, NotFound, ProviderInterrupted, ProviderUnavailable, UnknownModel
 from llmops_api.features.npc.authored import AuthoredLines
 from llmops_api.features.npc.schemas import DialogueRequest, DialogueResponse
 from llmops_api.ports.chat import FinishReason, Role
+from llmops_api.schemas import ModelUsed
 from llmops_api.settings import Price
 from tests.features.npc.stage import GREETING, GUARD, LORE, QUESTION, STRANGE, Stage, Step, Unruly, open_stage
 
@@ -187,14 +189,38 @@ async def test_whole_sentences_stand_and_half_ones_are_never_said(
     assert answer.model.provider == "unruly"
 
 
+async def test_a_reply_that_was_cut_names_the_model_of_the_alias_that_spoke(stage: Stage) -> None:
+    stage.dialogue = replace(stage.dialogue, models=_falling_back("The gate closes at nine. Bring the ei", BROKEN))
+    answer = await stage.say(QUESTION)
+
+    assert (answer.text, answer.reason) == ("The gate closes at nine.", Reason.UPSTREAM)
+    assert answer.model == ModelUsed(alias="default", provider="unruly", name="y")
+
+
+async def test_a_turn_that_the_client_left_names_the_model_of_the_alias_that_spoke(stage: Stage) -> None:
+    stage.dialogue = replace(stage.dialogue, models=_falling_back("The gate closes at nine. Bring", 60.0))
+    opening = await stage.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION))
+    events = stage.dialogue.reply(opening)
+    for _ in range(3):
+        await anext(events)
+    await events.aclose()
+    (turn,) = await stage.turns(opening.conversation.id)
+
+    assert turn.model == {"alias": "default", "provider": "unruly", "name": "y"}
+
+
+def _falling_back(*steps: Step) -> Models:
+    return Models({"down": Unruly(DOWN), "unruly": Unruly(*steps)}, {"default": ["down:x", "unruly:y"]}, {})
+
+
 async def test_a_sentence_goes_out_while_the_model_still_speaks(stage: Stage) -> None:
     going_on = asyncio.Event()
     stage = stage.with_model(Unruly("The gate closes at nine. Bring", going_on, " the eight."))
-    scene = await stage.dialogue.open(
+    opening = await stage.dialogue.open(
         stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION, deadline_ms=5000)
     )
     texts = []
-    async for event in stage.dialogue.reply(scene):
+    async for event in stage.dialogue.reply(opening):
         if event.name == "sentence":
             texts.append(event.data.text)  # type: ignore[attr-defined]  # by name
             going_on.set()
@@ -255,6 +281,22 @@ async def test_the_last_authored_line_is_remembered_by_the_store(stage: Stage) -
 
     assert said[:3] == list(GUARD.fallback_lines)
     assert said[3] == said[0]
+
+
+async def test_the_lines_heard_last_are_read_for_an_authored_line_alone(stage: Stage) -> None:
+    read = []
+
+    async def get(kind: str, key: str) -> Any:
+        read.append(kind)
+        return await stage.state.get(kind, key)
+
+    watched = stage.with_state(get=get)
+    await watched.say(QUESTION)
+    by_model = set(read)
+    await watched.say(STRANGE)
+
+    assert LAST_AUTHORED not in by_model
+    assert LAST_AUTHORED in read
 
 
 async def test_a_character_with_a_single_line_borrows_plain_ones(stage: Stage) -> None:
@@ -325,12 +367,14 @@ async def test_a_state_store_that_does_not_answer_costs_the_voice_but_not_the_li
 async def test_a_client_that_leaves_ends_the_model_call_and_keeps_what_was_sent(stage: Stage) -> None:
     model = Unruly("The gate closes at nine. Bring", 60.0)
     stage = stage.with_model(model)
-    scene = await stage.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION, stream=True))
-    events = stage.dialogue.reply(scene)
+    opening = await stage.dialogue.open(
+        stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION, stream=True)
+    )
+    events = stage.dialogue.reply(opening)
     names = [(await anext(events)).name for _ in range(3)]
     await events.aclose()
     await model.ended.wait()
-    (turn,) = await stage.turns(scene.conversation.id)
+    (turn,) = await stage.turns(opening.conversation.id)
 
     assert names == ["start", "delta", "sentence"]
     assert (turn.text, turn.cancelled, turn.spoken_by) == ("The gate closes at nine.", True, SpokenBy.MODEL)
@@ -343,13 +387,13 @@ async def test_a_turn_cancelled_while_the_model_speaks_keeps_what_was_sent(
     """Of a whole answer that nobody waited for, nothing had been sent."""
     model = Unruly("The gate closes at nine. Bring", 60.0)
     stage = stage.with_model(model)
-    scene = await stage.dialogue.open(
+    opening = await stage.dialogue.open(
         stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION, stream=stream)
     )
     said = asyncio.Event()
 
     async def listen() -> None:
-        async for event in stage.dialogue.reply(scene):
+        async for event in stage.dialogue.reply(opening):
             if event.name == "sentence":
                 said.set()
 
@@ -358,27 +402,27 @@ async def test_a_turn_cancelled_while_the_model_speaks_keeps_what_was_sent(
     listening.cancel()
     await asyncio.wait({listening})
     await model.ended.wait()
-    (turn,) = await stage.turns(scene.conversation.id)
+    (turn,) = await stage.turns(opening.conversation.id)
 
     assert (turn.text, turn.cancelled) == (kept, True)
 
 
 async def test_a_turn_that_was_cut_by_the_client_and_said_nothing_is_not_shown_to_the_model(stage: Stage) -> None:
     body = DialogueRequest(player_id="p1", text=GREETING)
-    scene = await stage.dialogue.open(stage.world, "guard", body)
-    events = stage.dialogue.reply(scene)
+    opening = await stage.dialogue.open(stage.world, "guard", body)
+    events = stage.dialogue.reply(opening)
     await anext(events)
     await events.aclose()
     await stage.dialogue.recorder.drained()
-    await stage.say("How are you?", conversation_id=scene.conversation.id)
+    await stage.say("How are you?", conversation_id=opening.conversation.id)
 
     assert len(stage.scripted.requests[-1].messages) == 2
 
 
 async def test_a_retried_request_finds_its_receipt_settled_by_the_very_write_of_the_turn(stage: Stage) -> None:
     receipt = await stage.receipts.begin("scope", "key", "body", lease_seconds=60)
-    scene = await stage.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION))
-    answer = [event async for event in stage.dialogue.reply(scene, receipt)][-1].data
+    opening = await stage.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION))
+    answer = [event async for event in stage.dialogue.reply(opening, receipt)][-1].data
     again = await stage.receipts.begin("scope", "key", "body", lease_seconds=60)
 
     assert receipt.settled
@@ -388,8 +432,8 @@ async def test_a_retried_request_finds_its_receipt_settled_by_the_very_write_of_
 async def test_a_turn_that_could_not_be_kept_lets_the_request_be_retried(stage: Stage) -> None:
     receipt = await stage.receipts.begin("scope", "key", "body", lease_seconds=60)
     failing = stage.with_state(write=_unavailable)
-    scene = await failing.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION))
-    _ = [event async for event in failing.dialogue.reply(scene, receipt)]
+    opening = await failing.dialogue.open(stage.world, "guard", DialogueRequest(player_id="p1", text=QUESTION))
+    _ = [event async for event in failing.dialogue.reply(opening, receipt)]
     again = await stage.receipts.begin("scope", "key", "body", lease_seconds=60)
 
     assert again.replay is None
@@ -412,7 +456,9 @@ async def test_an_unknown_model_is_the_callers_error_but_never_the_worlds(stage:
     stage.world = replace(stage.world, dialogue={"model": "nothing:x"})
     answer = await stage.say(QUESTION)
 
-    assert (answer.spoken_by, answer.reason) == (SpokenBy.AUTHORED, Reason.UPSTREAM)
+    assert (answer.spoken_by, answer.reason) == (SpokenBy.MODEL, None)
+    assert answer.model is not None
+    assert answer.model.alias == "default"
     with pytest.raises(UnknownModel):
         await stage.say(QUESTION, model="nothing:x")
 

@@ -6,13 +6,14 @@ from typing import Any
 
 from llmops_api.core.citations import cite
 from llmops_api.core.conversations import Reason, SpokenBy, Turn
-from llmops_api.core.models import Answer, Choice
+from llmops_api.core.models import Answer
 from llmops_api.core.prompts import Prompt
 from llmops_api.core.retrieval import LoreHit, Retrieved
 from llmops_api.core.sentences import join, spans
-from llmops_api.features.npc.scene import Scene
+from llmops_api.features.npc.opening import Opening
+from llmops_api.features.npc.performance import Performance
 from llmops_api.ports.state import Put
-from llmops_api.schemas import Cost, ModelUsed, Usage
+from llmops_api.schemas import Cost, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Said:
 class Draft:
     """Gathers what was said and what it stood on."""
 
-    scene: Scene
+    opening: Opening
     turn_id: str
     line_id: str
     said: list[Said] = field(default_factory=list)
@@ -35,14 +36,18 @@ class Draft:
     reason: Reason | None = None
     found: Retrieved | None = None
     prompt: Prompt | None = None
-    choice: Choice | None = None
-    answer: Answer | None = None
+    performance: Performance | None = None
     heard: tuple[Put, ...] = ()
 
     @property
     def documents(self) -> tuple[LoreHit, ...]:
         """The lore that the model is given: none when it does not hold what was said."""
         return self.found.hits if self.found and self.found.in_lore else ()
+
+    @property
+    def answer(self) -> Answer | None:
+        """What the model gave, once it has ended well."""
+        return self.performance.answer if self.performance else None
 
     def follow(self, sentence: str) -> Said:
         """The sentence as it comes after what was said already."""
@@ -51,51 +56,48 @@ class Draft:
 
     def turn(self, *, cancelled: bool = False) -> Turn:
         """The whole turn. When the client left a whole answer, nothing of it had been sent."""
-        said = [] if cancelled and not self.scene.body.stream else self.said
+        said = [] if cancelled and not self.opening.body.stream else self.said
         text = "".join(each.delta for each in said)
         return Turn(
             turn_id=self.turn_id,
             line_id=self.line_id,
-            player_text=self.scene.body.text,
+            player_text=self.opening.body.text,
             text=text,
             sentences=tuple(each.sentence for each in said),
             spoken_by=self.spoken_by,
             reason=self.reason,
-            locale=self.scene.locale,
+            locale=self.opening.locale,
             citations=self._citations(text),
             versions=self._versions(),
             model=self._model(),
             usage=Usage.of(self.answer.response.usage).model_dump() if self.answer else Usage().model_dump(),
             cost=_dump(Cost.of(self.answer.cost) if self.answer else None),
             timing=self._timing(),
-            facts=self.scene.body.facts,
+            facts=self.opening.body.facts,
             cancelled=cancelled,
         )
 
     def _citations(self, text: str) -> tuple[Mapping[str, Any], ...]:
         if self.spoken_by is not SpokenBy.MODEL:
             return ()
-        return tuple(asdict(each) for each in cite(text, self.documents, self.scene.locale))
+        return tuple(asdict(each) for each in cite(text, self.documents, self.opening.locale))
 
     def _versions(self) -> Mapping[str, Any]:
         return {
-            "character": self.scene.character.version,
+            "character": self.opening.character.version,
             "prompt": self.prompt.version if self.prompt else None,
             "lore": self.found.lore_version if self.found else None,
         }
 
     def _model(self) -> Mapping[str, Any] | None:
-        """Who spoke. Of a reply that was cut nobody says which model of an alias it was, unless there is only one."""
-        if self.spoken_by is not SpokenBy.MODEL:
+        """Which model spoke, of a reply that was cut too."""
+        performance = self.performance
+        if self.spoken_by is not SpokenBy.MODEL or performance is None or performance.ref is None:
             return None
-        if self.answer:
-            return ModelUsed.of(self.answer).model_dump()
-        if self.choice is None or len(self.choice.refs) > 1:
-            return None
-        return {"alias": self.choice.alias, **asdict(self.choice.refs[0])}
+        return {"alias": performance.choice.alias, **asdict(performance.ref)}
 
     def _timing(self) -> Mapping[str, Any]:
-        watch = self.scene.watch
+        watch = self.opening.watch
         asked, answered = watch.at("asked"), watch.at("answered")
         started, retrieved = watch.at("opened"), watch.at("retrieved")
         return {

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from llmops_api.core.conversations import Reason
-from llmops_api.core.models import Answer, Choice, Models
+from llmops_api.core.models import Answer, Choice, ModelRef, Models
 from llmops_api.core.speech import SpeechStream, echoes, is_nonsense
 from llmops_api.errors import DeadlineExceeded, LLMOpsError, ProviderTimeout
 from llmops_api.ports.chat import ChatRequest, FinishReason
@@ -19,7 +19,8 @@ MAX_SENTENCES = 6
 
 
 class Performance:
-    """One call of a model. `reason` says why it ended early, `answer` is None when it did not end well.
+    """One call of a model. `ref` is the one that speaks, once it does. `reason` says why it ended early, `answer` is None
+    when it did not end well.
 
     `secret` is what of the prompt no character may recite.
     """
@@ -29,8 +30,9 @@ class Performance:
     ) -> None:
         self.reason: Reason | None = None
         self.answer: Answer | None = None
+        self.ref: ModelRef | None = None
+        self.choice = choice
         self._models = models
-        self._choice = choice
         self._request = request
         self._speech = SpeechStream(names=names)
         self._secret = secret
@@ -78,7 +80,7 @@ class Performance:
     async def _listen(self) -> None:
         # A task of its own, since a stream must be read by one task alone, and the events of a turn are not.
         try:
-            async with aclosing(self._models.stream(self._choice, self._request)) as pieces:
+            async with aclosing(self._models.stream(self.choice, self._request)) as pieces:
                 async for piece in pieces:
                     self._hear(piece)
         except (ProviderTimeout, DeadlineExceeded):
@@ -90,12 +92,17 @@ class Performance:
         finally:
             self._made.put_nowait(None)
 
-    def _hear(self, piece: str | Answer) -> None:
+    def _hear(self, piece: ModelRef | str | Answer) -> None:
         if isinstance(piece, str):
             self._make(self._speech.feed(piece))
-            return
-        self.answer = piece
-        finish = piece.response.finish_reason
+        elif isinstance(piece, ModelRef):
+            self.ref = piece
+        else:
+            self._end(piece)
+
+    def _end(self, answer: Answer) -> None:
+        self.answer = answer
+        finish = answer.response.finish_reason
         if finish is FinishReason.CONTENT_FILTER:
             self.reason = Reason.GUARDED
         elif finish is not FinishReason.LENGTH:

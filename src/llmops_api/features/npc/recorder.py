@@ -30,7 +30,7 @@ class Recorder:
         return task
 
     async def caught_up(self, conversation_id: str) -> None:
-        """Return when what was begun in this conversation is written: a turn that follows must find the one before."""
+        """Return when what was begun in this conversation is written: whoever was answered must find it."""
         if tasks := [task for task, of in self._tasks.items() if of == conversation_id]:
             await asyncio.wait(tasks)
 

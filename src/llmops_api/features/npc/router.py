@@ -86,8 +86,8 @@ async def talk(
     """A line in the character's voice, inside the deadline, whatever models and lore do: when they fail, one that the
     character's author wrote, with the reason. Whole, or as server-sent events: `start`, then `delta` and `sentence` for
     each sentence, `usage`, and `done` with the whole answer. A client that leaves ends the model's work."""
-    scene = await dialogue.open(world, character, body)
-    return await respond(request, principal, body, lambda receipt: dialogue.reply(scene, receipt), stream=body.stream)
+    opening = await dialogue.open(world, character, body)
+    return await respond(request, principal, body, lambda receipt: dialogue.reply(opening, receipt), stream=body.stream)
 
 
 @router.get("/conversations", summary="List conversations")
@@ -112,10 +112,12 @@ async def get_conversation(
     world: WorldDep,
     conversation_id: ConversationId,
     conversations: ConversationsDep,
+    dialogue: DialogueDep,
     after: AfterNumber,
     limit: Limit = 50,
 ) -> ConversationResponse:
     """Its turns, oldest first, each with the evidence for its line."""
+    await dialogue.recorder.caught_up(conversation_id)
     conversation = await conversations.get(world.id, conversation_id)
     turns = await conversations.turns(conversation, after=after or 0, limit=limit + 1)
     page = page_of(turns, limit, key=lambda turn: str(turn.position), show=TurnResponse.of)
@@ -125,7 +127,12 @@ async def get_conversation(
 
 @router.delete("/conversations/{conversation_id}", summary="Delete a conversation", status_code=204)
 async def delete_conversation(
-    _game: GameDep, world: WorldDep, conversation_id: ConversationId, conversations: ConversationsDep
+    _game: GameDep,
+    world: WorldDep,
+    conversation_id: ConversationId,
+    conversations: ConversationsDep,
+    dialogue: DialogueDep,
 ) -> None:
     """Remove a conversation with all its turns. This cannot be undone."""
+    await dialogue.recorder.caught_up(conversation_id)
     await conversations.delete(world.id, conversation_id)

@@ -8,7 +8,7 @@ from llmops_api.core.citations import cite
 from llmops_api.core.models import Answer, Models
 from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.retrieval import Retrieved, Retriever
-from llmops_api.core.stopwatch import Stopwatch
+from llmops_api.core.stopwatch import Stopwatch, within
 from llmops_api.core.worlds import World
 from llmops_api.features.rag.schemas import AskRequest, AskResponse, AskTiming, CitationOut
 from llmops_api.ports.chat import ChatRequest, Message, Role
@@ -16,7 +16,6 @@ from llmops_api.responses import StreamEvent
 from llmops_api.schemas import Cost, Delta, ModelUsed, Usage
 
 PROMPT = "lore-answer"
-REFUSAL = "The lore of this world does not say."
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +27,28 @@ class Ask:
     prompts: PromptLibrary
 
     async def events(self, world: World, body: AskRequest) -> AsyncGenerator[StreamEvent, None]:
-        """`delta`s, `usage`, and `done` with the whole answer. Raises `ProviderError`s, `UnknownModel`."""
+        """`delta`s, `usage`, and `done` with the whole answer. Raises `ProviderError`s, `UnknownModel`,
+        `DeadlineExceeded`."""
         watch = Stopwatch(body.deadline_ms)
-        choice = self.models.resolve(body.model or world.dialogue.get("model"))
-        found = await self.retriever.search(
-            world, body.question, filter=body.filter.filter(), limit=body.limit, locale=body.locale
+        locale = body.locale or world.locale
+        choice = self.models.choose(body.model, world.dialogue.get("model"))
+        searching = self.retriever.search(
+            world, body.question, filter=body.filter.filter(), limit=body.limit, locale=locale
         )
+        found = await within(watch.deadline, searching)
         watch.mark("retrieved")
         if not found.in_lore:
-            yield StreamEvent("delta", Delta(text=REFUSAL))
-            yield StreamEvent("done", _refusal(found, watch))
+            refusal = self.prompts.refusal(locale)
+            yield StreamEvent("delta", Delta(text=refusal))
+            yield StreamEvent("done", _refused(refusal, found, watch))
             return
         request = self._request(world, body, found, watch)
         async with aclosing(self.models.stream(choice, request)) as pieces:
             async for piece in pieces:
                 if isinstance(piece, Answer):
                     yield StreamEvent("usage", Usage.of(piece.response.usage))
-                    yield StreamEvent("done", _answer(piece, found, body.locale or world.locale, watch))
-                else:
+                    yield StreamEvent("done", _answered(piece, found, locale, watch))
+                elif isinstance(piece, str):
                     watch.mark("first")
                     yield StreamEvent("delta", Delta(text=piece))
 
@@ -57,9 +60,9 @@ class Ask:
         return ChatRequest(model="", messages=messages, deadline=watch.deadline)
 
 
-def _refusal(found: Retrieved, watch: Stopwatch) -> AskResponse:
+def _refused(refusal: str, found: Retrieved, watch: Stopwatch) -> AskResponse:
     return AskResponse(
-        answer=REFUSAL,
+        answer=refusal,
         refused=True,
         reason="not_in_lore",
         citations=[],
@@ -71,7 +74,7 @@ def _refusal(found: Retrieved, watch: Stopwatch) -> AskResponse:
     )
 
 
-def _answer(answer: Answer, found: Retrieved, locale: str, watch: Stopwatch) -> AskResponse:
+def _answered(answer: Answer, found: Retrieved, locale: str, watch: Stopwatch) -> AskResponse:
     total, retrieval = watch.total, watch.at("retrieved") or 0.0
     citations = cite(answer.response.text, found.hits, locale)
     return AskResponse(

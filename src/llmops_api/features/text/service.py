@@ -37,9 +37,9 @@ class TextService:
                 async for piece in pieces:
                     if isinstance(piece, Answer):
                         answer = piece
-                        continue
-                    watch.mark("first")
-                    yield StreamEvent("delta", Delta(text=piece))
+                    elif isinstance(piece, str):
+                        watch.mark("first")
+                        yield StreamEvent("delta", Delta(text=piece))
             assert answer is not None, "a stream ends with its answer"
             yield StreamEvent("usage", Usage.of(answer.response.usage))
         else:

@@ -1,8 +1,6 @@
 """What a turn begins with: who speaks to whom, in which conversation, and what was said before."""
 
-import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from llmops_api.core.characters import Character
 from llmops_api.core.conversations import Conversation, Conversations, Listener, Reason, Turn
@@ -17,18 +15,17 @@ HISTORY_TURNS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
-    """`choice` None: the world names a model that is not open here. `trouble`: the state store did not answer in time,
-    so nothing is known of the character but its id, and the turn is not kept."""
+class Opening:
+    """`trouble`: the state store did not answer in time, so nothing is known of the character but its id, and the turn
+    is not kept."""
 
     world: World
     body: DialogueRequest
     watch: Stopwatch
-    choice: Choice | None
+    choice: Choice
     character: Character
     conversation: Conversation
     history: tuple[Turn, ...] = ()
-    authored: Mapping[str, str] = field(default_factory=dict)
     trouble: Reason | None = None
 
     @property
@@ -54,22 +51,18 @@ class Scene:
 
 async def recall(
     conversations: Conversations, world: World, character_id: str, body: DialogueRequest, new: Conversation
-) -> tuple[Conversation, tuple[Turn, ...], Mapping[str, str]]:
-    """The conversation (`new` when none is named), its last turns, the authored lines heard last.
+) -> tuple[Conversation, tuple[Turn, ...]]:
+    """The conversation (`new` when none is named) and its last turns.
 
     Raises `NotFound` for a conversation that is not this player's with this character.
     """
-    listener = Listener(world.id, character_id, body.player_id)
     if body.conversation_id is None:
-        return new, (), await conversations.last_authored(listener)
+        return new, ()
     conversation = await conversations.get(world.id, body.conversation_id)
     if not _fits(conversation, character_id, body):
         raise NotFound("There is no such conversation in this world.")
     limit = world.dialogue.get("history_turns", HISTORY_TURNS)
-    history, authored = await asyncio.gather(
-        conversations.history(conversation, limit), conversations.last_authored(listener)
-    )
-    return conversation, tuple(history), authored
+    return conversation, tuple(await conversations.history(conversation, limit))
 
 
 def _fits(conversation: Conversation, character_id: str, body: DialogueRequest) -> bool:
