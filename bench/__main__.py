@@ -1,6 +1,6 @@
 """`python -m bench [NAME...]`: measures what is named, or all that has a peer, and prints a table for each."""
 
-import sys
+import argparse
 import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -32,8 +32,15 @@ async def run(names: list[str]) -> None:
         await BENCHMARKS[name]()
 
 
+def wanted() -> list[str]:
+    """The benchmarks that the command line names, or all that have a peer."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.partition(": ")[2])
+    parser.add_argument("names", metavar="NAME", nargs="*", help=", ".join(BENCHMARKS))
+    names: list[str] = parser.parse_args().names
+    if unknown := [name for name in names if name not in BENCHMARKS]:
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
+    return names or list(BESIDE_PEERS)
+
+
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or list(BESIDE_PEERS)
-    if unknown := [name for name in wanted if name not in BENCHMARKS]:
-        sys.exit(f"There is no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}")
-    uvloop.run(run(wanted))
+    uvloop.run(run(wanted()))
