@@ -73,6 +73,12 @@ async def test_without_a_character_it_says_that_it_is_no_language_model(scripted
     assert "no language model" in ungrounded
 
 
+async def test_one_word_is_not_counted_in_the_plural(scripted: ScriptedChatModel):
+    for prompt, count in (("Hello", "1 word"), ("Hello there", "2 words")):
+        request = ChatRequest("demo", (Message.of(Role.USER, prompt),))
+        assert f"It was given {count} and no lore" in await text_of(scripted, request)
+
+
 def lore_of(*texts: str) -> str:
     return "<lore>" + "".join(f'<document id="{text}" title="">{text}</document>' for text in texts) + "</lore>"
 

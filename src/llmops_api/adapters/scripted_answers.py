@@ -44,7 +44,8 @@ def answer(messages: Sequence[Message]) -> str:
         return _in_character(characters[0], quote, seed=zlib.crc32(question.encode()) + len(messages))
     if documents:
         return f"{STAND_IN} The lore says: {quote or ''.join(_sentences(documents[0].text)[:1])}"
-    return f"{STAND_IN} It was given {len(prompt.split())} words and no lore to quote."
+    words = len(prompt.split())
+    return f"{STAND_IN} It was given {words} {'word' if words == 1 else 'words'} and no lore to quote."
 
 
 @dataclass(frozen=True, slots=True)
