@@ -12,7 +12,7 @@ class DialogueDefaults(GivenModel):
     """How NPCs of this world answer unless a request says otherwise."""
 
     deadline_ms: int | None = Field(None, ge=1, le=120_000, description="Every line is out within this time.")
-    history_turns: int | None = Field(None, ge=0, le=1, description="How many past turns the model sees.")
+    history_turns: int | None = Field(None, ge=0, le=100, description="How many past turns the model sees.")
     model: ModelName | None = Field(None, description="An alias or `provider:name`.")
 
 
@@ -26,7 +26,7 @@ class WorldRequest(GivenModel):
     gate_threshold: float | None = Field(
         None,
         ge=0,
-        le=100,
+        le=1,
         description="Where the lore stops holding an answer; `llmops-api calibrate` finds one for your lore.",
     )
 
