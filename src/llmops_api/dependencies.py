@@ -52,7 +52,7 @@ class KeyWith(SecurityBase):
         world = request.path_params.get("world")
         if world is not None and not principal.may_see(world):
             raise NotFound("There is no such world, or this key may not see it.")
-        principal.require_any(*self._scopes)
+        principal.require(*self._scopes)
         return principal
 
 

@@ -41,11 +41,7 @@ class Principal:
     scopes: frozenset[Scope]
     world: str | None = None
 
-    def require(self, scope: Scope) -> None:
-        """Raise `PermissionDenied` unless the key has this scope."""
-        self.require_any(scope)
-
-    def require_any(self, *scopes: Scope) -> None:
+    def require(self, *scopes: Scope) -> None:
         """Raise `PermissionDenied` unless the key has one of these scopes."""
         if self.scopes.isdisjoint((*scopes, Scope.ADMIN)):
             raise PermissionDenied(f"This needs a key with the scope {' or '.join(scopes)}.")

@@ -25,13 +25,11 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoreHit:
-    """A document by its best chunk: `text` is `document[start:end]`, verbatim. Ranks start at 1."""
+    """A document by its best chunk: `text`, verbatim. Ranks start at 1."""
 
     document_id: str
     title: str
     text: str
-    start: int
-    end: int
     kind: str
     tags: frozenset[str]
     score: float
@@ -117,8 +115,6 @@ def _hit(ranked: Ranked, entry: LoreEntry) -> LoreHit:
         document_id=entry.document_id,
         title=entry.title,
         text=entry.text[chunk.start : chunk.end],
-        start=chunk.start,
-        end=chunk.end,
         kind=entry.kind,
         tags=entry.tags,
         score=ranked.fused,
