@@ -28,7 +28,7 @@ An adapter raises these with the original as the cause (`raise ... from`). `mess
 `detail`: it holds no secret, no stack trace, no player text and no lore.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -41,6 +41,11 @@ class FieldError:
     field: str
     message: str
     hint: str | None = None
+
+
+def pointer(path: Iterable[str | int]) -> str:
+    """The steps of a path as a JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 class LLMOpsError(Exception):

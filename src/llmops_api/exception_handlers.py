@@ -11,7 +11,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge
+from llmops_api.errors import BadInput, FieldError, LLMOpsError, MalformedBody, NotFound, TooLarge, pointer
 from llmops_api.problems import MEDIA_TYPE, as_error, problem_of, retry_headers
 from llmops_api.responses import CLIENT_CLOSED_REQUEST
 from llmops_api.schemas import ID, PATH_ID
@@ -92,14 +92,14 @@ def _field_error(fault: dict[str, Any], body: Any) -> FieldError:
 
 def _pointer(path: Sequence[str | int], body: Any, kind: str) -> str:
     """The JSON pointer (RFC 6901) of a place in the body; what follows it in `path` names a branch of a union."""
-    steps: list[str] = []
+    steps: list[str | int] = []
     for step in path:
         here = (isinstance(body, dict) and step in body) or (isinstance(body, list) and isinstance(step, int))
         if not here and not (kind == "missing" and step is path[-1]):
             break
-        steps.append(str(step).replace("~", "~0").replace("/", "~1"))
+        steps.append(step)
         body = body[step] if here else None
-    return "".join(f"/{step}" for step in steps)
+    return pointer(steps)
 
 
 def _allowed(request: Request) -> str:
