@@ -4,6 +4,7 @@ trusted to cite."""
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import log
 
 from llmops_api.core.retrieval import LoreHit
@@ -27,8 +28,8 @@ class Citation:
 
 def cite(answer: str, hits: Sequence[LoreHit], locale: str) -> tuple[Citation, ...]:
     """For each sentence of the answer the lore sentence that it repeats most, one a document, best first."""
-    sentences = [(hit, hit.text[start:end].strip()) for hit in hits for start, end in spans(hit.text)]
-    held = [frozenset(content_terms(sentence, locale)) for _, sentence in sentences]
+    sentences = [(hit, *sentence) for hit in hits for sentence in _sentences(hit.text, locale)]
+    held = [terms for _, _, terms in sentences]
     weight = _weights(held)
     best: dict[str, Citation] = {}
     for start, end in spans(answer):
@@ -36,10 +37,17 @@ def cite(answer: str, hits: Sequence[LoreHit], locale: str) -> tuple[Citation, .
         scores = [_shared(claim, terms, weight) for terms in held]
         score = max(scores, default=0.0)
         if score >= SUPPORT:
-            hit, quote = sentences[scores.index(score)]
+            hit, quote, _ = sentences[scores.index(score)]
             citation = Citation(hit.document_id, hit.title, quote, round(score, 4))
             best[hit.document_id] = max(citation, best.get(hit.document_id, citation), key=lambda each: each.score)
     return tuple(sorted(best.values(), key=lambda each: -each.score))
+
+
+@lru_cache(maxsize=512)
+def _sentences(text: str, locale: str) -> tuple[tuple[str, frozenset[str]], ...]:
+    """Each sentence of a chunk, with its terms; what players ask about is found again and again."""
+    quotes = [text[start:end].strip() for start, end in spans(text)]
+    return tuple((quote, frozenset(content_terms(quote, locale))) for quote in quotes)
 
 
 def _weights(sentences: Sequence[frozenset[str]]) -> Counter[str]:
