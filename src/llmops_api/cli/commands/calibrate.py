@@ -58,7 +58,7 @@ def calibrate(
         tells_apart = found.chosen.refusals > 0
         if apply and tells_apart:
             _apply(service, world, found.chosen.threshold)
-    _show(replace(found, table=tuple(dict.fromkeys(found.table))), applied=apply and tells_apart, as_json=as_json)
+    _show(_without_repeats(found), applied=apply and tells_apart, as_json=as_json)
     if not tells_apart:
         raise CheckFailed(
             f"whatever refuses a question that the lore does not hold refuses more than {false_refusals:.1%} of those "
@@ -106,6 +106,12 @@ def _apply(service: Service, world: str, threshold: float) -> None:
     stored: dict[str, Any] = service.get(path("worlds", world))
     body = {name: stored[name] for name in ("title", "description", "locale", "dialogue")}
     service.put(path("worlds", world), {**body, "gate_threshold": threshold}, version=stored["version"])
+
+
+def _without_repeats(found: Calibration) -> Calibration:
+    """Of the thresholds that refuse the same questions one, and that is the one chosen if it is among them."""
+    distinct = {(each.false_refusals, each.refusals): each for each in (*found.table, found.chosen)}
+    return replace(found, table=tuple(distinct.values()))
 
 
 def _show(found: Calibration, *, applied: bool, as_json: bool) -> None:
