@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,7 +14,12 @@ import numpy as np
 import orjson
 from fastapi import FastAPI
 
-from llmops_api.ports.embedding import InputType, Vectors
+from llmops_api.core.lore import LoreLibrary
+from llmops_api.core.retrieval import Retriever
+from llmops_api.core.worlds import World, Worlds
+from llmops_api.ports.embedding import Embedder, InputType, Vectors
+from llmops_api.ports.lore_index import LoreIndex
+from llmops_api.ports.state import StateStore
 
 ADMIN_KEY = "test-admin-key-0123"
 START = datetime(2026, 1, 1, 12, 0, 0, 900_000, tzinfo=UTC)
@@ -56,6 +63,25 @@ class CountingEmbedder:
 
     async def ping(self) -> None:
         pass
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The worlds with their lore on one pair of stores, as one replica with this embedder sees them."""
+
+    worlds: Worlds
+    lore: LoreLibrary
+    retriever: Retriever
+
+    async def found(self, world: World, query: str, **more: Any) -> list[str]:
+        """The ids of the documents that a search finds, best first."""
+        return [hit.document_id for hit in (await self.retriever.search(world, query, **more)).hits]
+
+
+def library_of(state: StateStore, index: LoreIndex, embedder: Embedder | None = None) -> Library:
+    """A replica that has just started."""
+    worlds = Worlds(state, index, embedder, lambda prefix: f"{prefix}_{uuid.uuid4().hex}")
+    return Library(worlds, LoreLibrary(state, index, embedder, worlds), Retriever(index, embedder, worlds))
 
 
 def client_of(app: FastAPI, key: str = ADMIN_KEY) -> httpx2.AsyncClient:
