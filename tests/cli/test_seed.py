@@ -43,7 +43,7 @@ def test_what_is_there_stays_as_its_writers_left_it(run: Run, service: FakeServi
 def test_what_is_missing_is_added(run: Run, service: FakeService) -> None:
     for record in (WORLD, *LORE[1:], *CHARACTERS[1:]):
         service.answers("GET", record, Answer({}))
-    assert run("seed", "--world", "w").out == f"w: 1 lore document; characters {next(iter(GIVEN.characters))}.\n"
+    assert run("seed", "--world", "w").out == "Loaded into w: 1 lore document and 1 character.\n"
     assert written(service) == [INGESTS, CHARACTERS[0]]
     upload = next(asked for asked in service.asked if asked.path == INGESTS)
     assert json.loads(upload.body)["id"] == GIVEN.lore[0]["id"]

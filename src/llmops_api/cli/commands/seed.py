@@ -39,9 +39,8 @@ def seed(
     if as_json:
         emit({"world": world, "documents": len(wanted.lore), "characters": list(wanted.characters)})
     else:
-        say(
-            f"{world}: {counted(len(wanted.lore), 'lore document')}; characters {', '.join(wanted.characters) or 'none'}."
-        )
+        documents, people = counted(len(wanted.lore), "lore document"), counted(len(wanted.characters), "character")
+        say(f"Loaded into {world}: {documents} and {people}.")
 
 
 def _missing(service: Service, world: str, given: Sample) -> Sample:
