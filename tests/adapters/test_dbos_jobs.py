@@ -24,17 +24,17 @@ WORKER = """
 import asyncio, sys
 from llmops_api.adapters.dbos_jobs import open_job_runner
 
-async def count(job_id, payload):
-    for number in range(payload["upto"]):
-        print("at", job_id, number, flush=True)
-        await asyncio.sleep(0.05)
-    print("done", job_id, flush=True)
-
 async def main(url, upto, *job_ids):
+    async def count(job_id):
+        for number in range(int(upto)):
+            print("at", job_id, number, flush=True)
+            await asyncio.sleep(0.05)
+        print("done", job_id, flush=True)
+
     async with open_job_runner(database_url=url) as runner:
         await runner.launch({"count": count})
         for job_id in job_ids:
-            await runner.start(job_id, "count", {"upto": int(upto)})
+            await runner.start(job_id, "count")
         print("launched", flush=True)
         await asyncio.Event().wait()
 
@@ -119,7 +119,7 @@ class DBOSJobs(JobRunnerContract):
                 await first.kill()
                 await work.until(lambda: bool(work.calls))
 
-        assert work.calls == [("job_1", {"upto": 10_000})]
+        assert work.calls == ["job_1"]
 
 
 class TestOnSQLite(DBOSJobs):
@@ -150,7 +150,7 @@ class TestOnSQLite(DBOSJobs):
         for _ in range(3):
             async with open_runner() as runner:
                 await runner.launch({"quick": work.quick})
-                await runner.start("job_1", "quick", {"player": "secret"})
+                await runner.start("job_1", "quick")
                 await work.until(lambda: bool(work.calls))
         for thread in set(threading.enumerate()) - before:
             if not thread.name.startswith("asyncio_"):
@@ -165,15 +165,15 @@ class TestOnSQLite(DBOSJobs):
     ) -> None:
         async with open_runner() as runner:
             await runner.launch({"quick": work.quick})
-            await runner.start("job_1", "new", {})
-            await runner.start("job_2", "quick", {})
+            await runner.start("job_1", "new")
+            await runner.start("job_2", "quick")
             await work.until(lambda: len(work.calls) == 1)
 
         async with open_runner() as runner:
             await runner.launch({"new": work.quick})
             await work.until(lambda: len(work.calls) == 2)
 
-        assert work.calls[1] == ("job_1", {})
+        assert work.calls[1] == "job_1"
 
 
 @pytest.mark.skipif(

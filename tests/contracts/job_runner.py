@@ -1,9 +1,8 @@
 """What every job runner must do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
 
 import pytest
 
@@ -17,21 +16,21 @@ class Work:
     """Handlers that tell what they were called with, and wait where a test wants them to."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, Mapping[str, Any]]] = []
+        self.calls: list[str] = []
         self.running: set[str] = set()
         self.stopped: list[str] = []
         self.gate = asyncio.Event()
         self.changed = asyncio.Condition()
 
-    async def quick(self, job_id: str, payload: Mapping[str, Any]) -> None:
-        await self._note(lambda: self.calls.append((job_id, payload)))
+    async def quick(self, job_id: str) -> None:
+        await self._note(lambda: self.calls.append(job_id))
 
-    async def broken(self, job_id: str, payload: Mapping[str, Any]) -> None:
-        await self._note(lambda: self.calls.append((job_id, payload)))
+    async def broken(self, job_id: str) -> None:
+        await self._note(lambda: self.calls.append(job_id))
         raise RuntimeError("broken")
 
-    async def slow(self, job_id: str, payload: Mapping[str, Any]) -> None:
-        await self._note(lambda: (self.calls.append((job_id, payload)), self.running.add(job_id)))
+    async def slow(self, job_id: str) -> None:
+        await self._note(lambda: (self.calls.append(job_id), self.running.add(job_id)))
         try:
             await self.gate.wait()
         except asyncio.CancelledError:
@@ -63,39 +62,37 @@ class JobRunnerContract:
             await runner.launch({"quick": work.quick, "slow": work.slow, "broken": work.broken})
             yield runner
 
-    async def test_a_started_job_is_handled_with_its_id_and_payload(self, runner: JobRunner, work: Work) -> None:
-        payload = {"text": "naïve 夜", "numbers": [1, 2.5], "nested": {"none": None, "yes": True}}
-
-        await runner.start("job_1", "quick", payload)
+    async def test_a_started_job_is_handled_with_its_id(self, runner: JobRunner, work: Work) -> None:
+        await runner.start("job_1", "quick")
         await work.until(lambda: bool(work.calls))
 
-        assert work.calls == [("job_1", payload)]
+        assert work.calls == ["job_1"]
 
     async def test_handlers_run_on_the_loop_that_launched(self, open_runner: OpenJobRunner) -> None:
         loops = asyncio.Queue[asyncio.AbstractEventLoop]()
 
-        async def handler(_id: str, _payload: Mapping[str, Any]) -> None:
+        async def handler(_id: str) -> None:
             loops.put_nowait(asyncio.get_running_loop())
 
         async with open_runner() as runner:
             await runner.launch({"loop": handler})
-            await runner.start("job_1", "loop", {})
+            await runner.start("job_1", "loop")
 
             assert await loops.get() is asyncio.get_running_loop()
 
     async def test_the_same_id_again_starts_nothing(self, runner: JobRunner, work: Work) -> None:
-        for payload in ({"first": True}, {"first": False}):
-            await runner.start("job_1", "quick", payload)
+        for _ in range(2):
+            await runner.start("job_1", "quick")
         await work.until(lambda: len(work.calls) == 1)
-        await runner.start("job_1", "quick", {"first": False})
-        await runner.start("job_2", "quick", {})
-        await work.until(lambda: ("job_2", {}) in work.calls)
+        await runner.start("job_1", "quick")
+        await runner.start("job_2", "quick")
+        await work.until(lambda: "job_2" in work.calls)
 
-        assert work.calls == [("job_1", {"first": True}), ("job_2", {})]
+        assert work.calls == ["job_1", "job_2"]
 
     async def test_two_jobs_run_at_once_and_the_others_wait(self, runner: JobRunner, work: Work) -> None:
         for number in range(4):
-            await runner.start(f"job_{number}", "slow", {})
+            await runner.start(f"job_{number}", "slow")
         await work.until(lambda: len(work.running) == 2)
         await asyncio.sleep(1)
 
@@ -105,7 +102,7 @@ class JobRunnerContract:
         await work.until(lambda: len(work.calls) == 4 and not work.running)
 
     async def test_cancelling_stops_a_running_job_at_its_await(self, runner: JobRunner, work: Work) -> None:
-        await runner.start("job_1", "slow", {})
+        await runner.start("job_1", "slow")
         await work.until(lambda: "job_1" in work.running)
 
         await runner.cancel("job_1")
@@ -115,30 +112,30 @@ class JobRunnerContract:
 
     async def test_a_job_cancelled_in_the_queue_never_runs(self, runner: JobRunner, work: Work) -> None:
         for job_id in ("job_1", "job_2", "job_3"):
-            await runner.start(job_id, "slow", {})
+            await runner.start(job_id, "slow")
         await work.until(lambda: len(work.running) == 2)
 
         await runner.cancel("job_3")
         work.gate.set()
-        await runner.start("job_4", "slow", {})
-        await work.until(lambda: "job_4" in [job_id for job_id, _ in work.calls])
+        await runner.start("job_4", "slow")
+        await work.until(lambda: "job_4" in work.calls)
 
-        assert "job_3" not in [job_id for job_id, _ in work.calls]
+        assert "job_3" not in work.calls
 
     async def test_a_cancelled_job_does_not_come_back(
         self, runner: JobRunner, open_runner: OpenJobRunner, work: Work
     ) -> None:
-        await runner.start("job_1", "slow", {})
+        await runner.start("job_1", "slow")
         await work.until(lambda: "job_1" in work.running)
         await runner.cancel("job_1")
-        await runner.start("job_1", "slow", {})
-        await runner.start("job_2", "quick", {})
+        await runner.start("job_1", "slow")
+        await runner.start("job_2", "quick")
         await work.until(lambda: len(work.calls) == 2)
 
-        assert [job_id for job_id, _ in work.calls] == ["job_1", "job_2"]
+        assert work.calls == ["job_1", "job_2"]
 
     async def test_cancelling_what_is_not_known_or_has_ended_is_no_error(self, runner: JobRunner, work: Work) -> None:
-        await runner.start("job_1", "quick", {})
+        await runner.start("job_1", "quick")
         await work.until(lambda: bool(work.calls))
 
         await runner.cancel("job_1")
@@ -146,8 +143,8 @@ class JobRunnerContract:
 
     async def test_a_handler_that_raises_harms_no_other_job(self, runner: JobRunner, work: Work) -> None:
         for number in range(3):
-            await runner.start(f"job_{number}", "broken", {})
-        await runner.start("job_3", "quick", {})
+            await runner.start(f"job_{number}", "broken")
+        await runner.start("job_3", "quick")
         await work.until(lambda: len(work.calls) == 4)
 
         await runner.ping()
@@ -157,7 +154,7 @@ class JobRunnerContract:
     ) -> None:
         async with open_runner() as runner:
             await runner.launch({"slow": work.slow})
-            await runner.start("job_1", "slow", {"page": 7})
+            await runner.start("job_1", "slow")
             await work.until(lambda: "job_1" in work.running)
         assert work.stopped == ["job_1"]
 
@@ -166,13 +163,13 @@ class JobRunnerContract:
             await runner.launch({"slow": work.slow})
             await work.until(lambda: len(work.calls) == 2)
 
-        assert work.calls == [("job_1", {"page": 7})] * 2
+        assert work.calls == ["job_1"] * 2
 
     async def test_a_queued_job_waits_for_the_next_launch(self, open_runner: OpenJobRunner, work: Work) -> None:
         async with open_runner() as runner:
             await runner.launch({"slow": work.slow})
             for job_id in ("job_1", "job_2", "job_3"):
-                await runner.start(job_id, "slow", {})
+                await runner.start(job_id, "slow")
             await work.until(lambda: len(work.running) == 2)
         work.gate.set()
 
@@ -180,11 +177,11 @@ class JobRunnerContract:
             await runner.launch({"slow": work.slow})
             await work.until(lambda: len(work.calls) == 5)
 
-        assert {job_id for job_id, _ in work.calls} == {"job_1", "job_2", "job_3"}
+        assert set(work.calls) == {"job_1", "job_2", "job_3"}
 
     async def test_before_its_launch_it_is_unavailable(self, open_runner: OpenJobRunner) -> None:
         async with open_runner() as runner:
             with pytest.raises(BackendUnavailable):
-                await runner.start("job_1", "quick", {})
+                await runner.start("job_1", "quick")
             with pytest.raises(BackendUnavailable):
                 await runner.ping()

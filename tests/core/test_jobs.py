@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from llmops_api.adapters.database import open_state_store
-from llmops_api.core.jobs import MAX_ERRORS, Job, JobRun, Jobs, JobStatus
+from llmops_api.core.jobs import MAX_ERRORS, Job, JobRun, Jobs, JobStatus, stream_of
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.ports.jobs import JobHandler, JobRunner
-from llmops_api.ports.state import StateStore
+from llmops_api.ports.state import Append, StateStore
 from tests.support import Clock
 
 
@@ -30,14 +30,14 @@ class LocalRunner:
     async def launch(self, handlers: Mapping[str, JobHandler]) -> None:
         self.handlers = handlers
 
-    async def start(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    async def start(self, job_id: str, kind: str) -> None:
         if not self.reachable:
             raise BackendUnavailable("away", backend="jobs")
         if job_id not in self.jobs:
             self.jobs[job_id] = asyncio.create_task(self.run(job_id, kind))
 
     async def run(self, job_id: str, kind: str) -> None:
-        await self.handlers[kind](job_id, {})
+        await self.handlers[kind](job_id)
 
     async def cancel(self, job_id: str) -> None:
         if job_id in self.jobs:
@@ -69,12 +69,12 @@ def some_jobs(state: StateStore, runner: JobRunner, clock: Clock | None = None) 
 async def count_to_three(run: JobRun) -> Mapping[str, Any]:
     for done in range(1, 4):
         await run.progress(done, 3)
-    return {"world": run.world, "payload": dict(run.payload)}
+    return {"world": run.world, "total": run.total}
 
 
 async def done(jobs: Jobs, runner: LocalRunner, kind: str = "work", **given: Any) -> Job:
     """Start a job of this kind; the job as it stands when its work has stopped."""
-    job = await jobs.start(kind, "emberfall", {"stream": "s"}, **given)
+    job = await jobs.start(kind, "emberfall", **given)
     await runner.settle()
     return await jobs.get(job.id)
 
@@ -82,7 +82,7 @@ async def done(jobs: Jobs, runner: LocalRunner, kind: str = "work", **given: Any
 async def test_a_started_job_is_queued_until_it_runs(jobs: Jobs) -> None:
     await jobs.launch({"work": count_to_three})
 
-    started = await jobs.start("work", "emberfall", {"stream": "s"})
+    started = await jobs.start("work", "emberfall")
 
     assert started == await jobs.get("job_1")
     assert (started.status, started.done, started.total, started.ended_at) == (JobStatus.QUEUED, 0, 0, None)
@@ -94,11 +94,10 @@ async def test_a_job_that_returns_has_succeeded_with_its_result(jobs: Jobs, runn
     job = await done(jobs, runner)
 
     assert job.status is JobStatus.SUCCEEDED
-    assert job.result == {"world": "emberfall", "payload": {"stream": "s"}}
+    assert job.result == {"world": "emberfall", "total": 3}
     assert (job.done, job.total) == (3, 3)
-    assert job.started_at
     assert job.ended_at
-    assert job.created_at < job.started_at < job.ended_at
+    assert job.created_at < job.ended_at
 
 
 async def test_progress_is_seen_while_it_runs(jobs: Jobs, runner: LocalRunner) -> None:
@@ -110,7 +109,7 @@ async def test_progress_is_seen_while_it_runs(jobs: Jobs, runner: LocalRunner) -
         await asyncio.Event().wait()
 
     await jobs.launch({"work": work})
-    job = await jobs.start("work", "emberfall", {})
+    job = await jobs.start("work", "emberfall")
     await reached.wait()
 
     seen = await jobs.get(job.id)
@@ -161,15 +160,12 @@ async def test_any_other_exception_is_logged_and_told_to_nobody(
 
 
 async def test_errors_of_parts_do_not_stop_it_and_are_counted_past_the_bound(jobs: Jobs, runner: LocalRunner) -> None:
-    async def work(run: JobRun) -> None:
-        for number in range(MAX_ERRORS + 50):
-            await run.error({"line": number, "message": "is bad"})
+    await jobs.launch({"work": count_to_three})
 
-    await jobs.launch({"work": work})
-    job = await done(jobs, runner, errors=[{"line": 0, "message": "is no JSON"}])
+    job = await done(jobs, runner, errors=[{"line": line, "message": "is bad"} for line in range(MAX_ERRORS + 50)])
 
-    assert (job.status, job.error_count, len(job.errors)) == (JobStatus.SUCCEEDED, MAX_ERRORS + 51, MAX_ERRORS)
-    assert job.errors[0]["message"] == "is no JSON"
+    assert (job.status, job.error_count, len(job.errors)) == (JobStatus.SUCCEEDED, MAX_ERRORS + 50, MAX_ERRORS)
+    assert job.errors[0] == {"line": 0, "message": "is bad"}
 
 
 async def test_why_it_failed_is_seen_before_a_full_list_of_errors(jobs: Jobs, runner: LocalRunner) -> None:
@@ -183,12 +179,11 @@ async def test_why_it_failed_is_seen_before_a_full_list_of_errors(jobs: Jobs, ru
     assert (job.error_count, len(job.errors)) == (501, MAX_ERRORS)
 
 
-async def test_work_that_begins_again_keeps_only_the_errors_it_was_given(jobs: Jobs, runner: LocalRunner) -> None:
+async def test_work_that_was_cut_off_begins_again_with_the_errors_it_had(jobs: Jobs, runner: LocalRunner) -> None:
     calls = []
 
     async def work(run: JobRun) -> None:
         calls.append(run.job_id)
-        await run.error({"line": 7, "message": "is bad"})
         if len(calls) == 1:
             raise asyncio.CancelledError  # as when the process ends
 
@@ -198,9 +193,7 @@ async def test_work_that_begins_again_keeps_only_the_errors_it_was_given(jobs: J
     second = await jobs.get(first.id)
 
     assert first.status is JobStatus.RUNNING
-    assert (second.status, second.error_count) == (JobStatus.SUCCEEDED, 2)
-    assert [error["line"] for error in second.errors] == [0, 7]
-    assert second.started_at == first.started_at
+    assert (second.status, second.errors) == (JobStatus.SUCCEEDED, first.errors)
 
 
 async def test_a_job_that_has_ended_is_not_run_again(jobs: Jobs, runner: LocalRunner) -> None:
@@ -224,7 +217,7 @@ async def test_cancelling_stops_the_work(jobs: Jobs, runner: LocalRunner) -> Non
         await asyncio.Event().wait()
 
     await jobs.launch({"work": work})
-    job = await jobs.start("work", "emberfall", {})
+    job = await jobs.start("work", "emberfall")
     await began.wait()
 
     cancelled = await jobs.cancel(job.id)
@@ -249,7 +242,7 @@ async def test_work_in_another_process_stops_when_it_next_tells_its_progress(sta
         pytest.fail("it went on")
 
     await one.launch({"work": work})
-    job = await one.start("work", "emberfall", {})
+    job = await one.start("work", "emberfall")
     await began.wait()
     await two.cancel(job.id)
     go_on.set()
@@ -279,6 +272,53 @@ async def test_cancelling_what_has_ended_changes_nothing(jobs: Jobs, runner: Loc
     assert await jobs.cancel(job.id) == job
 
 
+async def given(state: StateStore, jobs: Jobs) -> str:
+    """The id of a job that is not started, with something in its stream."""
+    job_id = jobs.new_id()
+    await state.write(Append(stream_of(job_id), ({"page": 1},)))
+    return job_id
+
+
+@pytest.mark.parametrize("failure", [None, NotFound("gone"), ZeroDivisionError()])
+async def test_what_a_job_works_through_is_erased_by_its_end(
+    state: StateStore, jobs: Jobs, runner: LocalRunner, failure: Exception | None
+) -> None:
+    """Whether it succeeds, fails, or fails for a reason of ours."""
+    read = []
+
+    async def work(run: JobRun) -> None:
+        read.append(await state.read(run.stream))
+        if failure:
+            raise failure
+
+    await jobs.launch({"work": work})
+    job = await done(jobs, runner, job_id=await given(state, jobs))
+
+    assert [event.value for event in read[0]] == [{"page": 1}]
+    assert await state.read(job.stream) == []
+
+
+async def test_what_a_cancelled_job_would_have_worked_through_is_erased(state: StateStore, jobs: Jobs) -> None:
+    await jobs.launch({"work": count_to_three})
+    job = await jobs.start("work", "emberfall", job_id=await given(state, jobs))
+
+    await jobs.cancel(job.id)
+
+    assert await state.read(job.stream) == []
+
+
+async def test_an_abandoned_job_loses_its_stream_unless_it_was_started(state: StateStore, jobs: Jobs) -> None:
+    await jobs.launch({"work": count_to_three})
+    never, started = await given(state, jobs), await given(state, jobs)
+    await jobs.start("work", "emberfall", job_id=started)
+
+    await jobs.abandon(never)
+    await jobs.abandon(started)
+
+    assert await state.read(stream_of(never)) == []
+    assert len(await state.read(stream_of(started))) == 1
+
+
 async def test_a_job_that_is_not_there_is_not_found(jobs: Jobs) -> None:
     for ask in (jobs.get, jobs.cancel):
         with pytest.raises(NotFound):
@@ -290,7 +330,7 @@ async def test_a_job_that_never_reached_the_runner_is_started_by_the_next_launch
 ) -> None:
     runner.reachable = False
     with pytest.raises(BackendUnavailable):
-        await jobs.start("work", "emberfall", {"stream": "s"})
+        await jobs.start("work", "emberfall")
 
     runner.reachable = True
     await jobs.launch({"work": count_to_three})
@@ -326,7 +366,7 @@ async def main(folder, *start):
         jobs = Jobs(state, runner, lambda: datetime.now(UTC), lambda prefix: prefix + "_1")
         await jobs.launch({"work": lambda run: work(state, run)})
         if start:
-            await jobs.start("work", "emberfall", {})
+            await jobs.start("work", "emberfall")
         while not (await jobs.get("job_1")).ended:
             await asyncio.sleep(0.05)
         print("ended", flush=True)

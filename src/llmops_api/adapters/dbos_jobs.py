@@ -77,8 +77,8 @@ class DBOSJobRunner:
             raise BackendUnavailable("the job database cannot be opened", backend="jobs") from error
         self._adoption = asyncio.create_task(self._adopt(self._executor))
 
-    async def start(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
-        await self._ask(lambda executor: executor.enqueue(job_id, kind, payload))
+    async def start(self, job_id: str, kind: str) -> None:
+        await self._ask(lambda executor: executor.enqueue(job_id, kind))
 
     async def cancel(self, job_id: str) -> None:
         await self._ask(lambda _: DBOS.cancel_workflow(job_id))
@@ -109,13 +109,13 @@ class DBOSJobRunner:
         except _FAILURES as error:
             raise BackendUnavailable("the job database does not answer", backend="jobs") from error
 
-    async def _handle(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    async def _handle(self, job_id: str, kind: str) -> None:
         task = asyncio.current_task()
         if task is None or self._closing.is_set():
             raise asyncio.CancelledError
         self._jobs[job_id] = task
         try:
-            await self._handlers[kind](job_id, payload)
+            await self._handlers[kind](job_id)
         except Exception:
             _log.exception("job %s was left unfinished", job_id)
             raise
@@ -170,18 +170,18 @@ class _Executor:
         self._slot = slot
 
         @DBOS.workflow(name="job", max_recovery_attempts=None)
-        def job(*job: Any) -> None:
+        def job(job_id: str, kind: str) -> None:
             """Stopped or failed, it leaves by an exception that DBOS takes for a crash: the job is not done."""
             try:
-                contextvars.Context().run(handle, *job).result()  # the handler is no step of this workflow
+                contextvars.Context().run(handle, job_id, kind).result()  # the handler is no step of this workflow
             except Exception as error:
                 raise asyncio.CancelledError from error
 
         self._job = job
 
-    def enqueue(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    def enqueue(self, job_id: str, kind: str) -> None:
         with SetWorkflowID(job_id):
-            DBOS.enqueue_workflow(_QUEUE, self._job, job_id, kind, dict(payload))
+            DBOS.enqueue_workflow(_QUEUE, self._job, job_id, kind)
 
     def adopt(self) -> None:
         """Queue again the jobs of dead processes. Holding a dead one's slot meanwhile, nobody else does the same."""

@@ -1,7 +1,8 @@
 """Long work whose record follows it: started once, seen while it runs, cancelled, and not lost in a crash.
 
 The record is the truth and the runner its muscle. A record that has ended is never run again; one that somebody else
-has changed while it ran was cancelled, so its work stops.
+has changed while it ran was cancelled, so its work stops. What a job is to work through lies in a stream of its own,
+which is erased by the very write that ends the job, however it ends.
 """
 
 import asyncio
@@ -14,9 +15,9 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from llmops_api.errors import LLMOpsError, NotFound, VersionMismatch
+from llmops_api.errors import BackendUnavailable, LLMOpsError, NotFound, VersionMismatch
 from llmops_api.ports.jobs import JobRunner
-from llmops_api.ports.state import Change, Delete, Put, Record, StateStore
+from llmops_api.ports.state import Change, Delete, Erase, Put, Record, StateStore
 
 JOB = "job"
 OPEN = "job-open"
@@ -41,13 +42,11 @@ _ENDED = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`total` is 0 until it is known. `errors` holds the first `MAX_ERRORS` of `error_count`; `given_errors` counts
-    those that were known at the start, which are kept when the work begins again."""
+    """`total` is 0 until it is known. `errors` holds the first `MAX_ERRORS` of `error_count`."""
 
     id: str
     kind: str
     world: str
-    payload: Mapping[str, Any]
     created_at: datetime
     status: JobStatus = JobStatus.QUEUED
     done: int = 0
@@ -55,8 +54,6 @@ class Job:
     result: Mapping[str, Any] | None = None
     errors: tuple[Mapping[str, Any], ...] = ()
     error_count: int = 0
-    given_errors: int = 0
-    started_at: datetime | None = None
     ended_at: datetime | None = None
 
     @classmethod
@@ -69,15 +66,26 @@ class Job:
     def ended(self) -> bool:
         return self.status in _ENDED
 
+    @property
+    def stream(self) -> str:
+        return stream_of(self.id)
+
     def stored(self, expected_version: int) -> tuple[Change, ...]:
-        """The changes that store this job and keep its mark."""
+        """The changes that store this job, keep its mark, and erase its stream once it has ended."""
         value = {name: item for name, item in asdict(self).items() if name != "id"}
         times = {name: value[name] and value[name].isoformat() for name in _TIMES}
         put = Put(JOB, self.id, {**value, **times}, expected_version=expected_version)
-        return put, Delete(OPEN, self.id, forget=True) if self.ended else Put(OPEN, self.id, {"kind": self.kind})
+        if self.ended:
+            return put, Delete(OPEN, self.id, forget=True), Erase(self.stream)
+        return put, Put(OPEN, self.id, {"kind": self.kind})
 
 
-_TIMES = ("created_at", "started_at", "ended_at")
+_TIMES = ("created_at", "ended_at")
+
+
+def stream_of(job_id: str) -> str:
+    """The stream of the state store with what a job works through; it may be filled before the job is started."""
+    return f"job/{job_id}"
 
 
 class JobRun:
@@ -101,21 +109,16 @@ class JobRun:
         return self._job.world
 
     @property
-    def payload(self) -> Mapping[str, Any]:
-        return self._job.payload
+    def stream(self) -> str:
+        return self._job.stream
+
+    @property
+    def total(self) -> int:
+        return self._job.total
 
     async def progress(self, done: int, total: int) -> None:
         """Tell how far it is. Call it as often as you like: few of the calls are written."""
         self._job = replace(self._job, done=done, total=total)
-        await self._write_now_and_then()
-
-    async def error(self, error: Mapping[str, Any]) -> None:
-        """Note what went wrong with a part, `{line?, field?, document_id?, message}`, and go on."""
-        kept = (*self._job.errors, error)[:MAX_ERRORS]
-        self._job = replace(self._job, errors=kept, error_count=self._job.error_count + 1)
-        await self._write_now_and_then()
-
-    async def _write_now_and_then(self) -> None:
         async with self._writing:
             if self._now() - self._written_at >= WRITE_INTERVAL:
                 await self._write()
@@ -166,26 +169,42 @@ class Jobs:
         last = ""
         while marks := await self._state.list(OPEN, after=last):
             for mark in marks:
-                await self._runner.start(mark.key, mark.value["kind"], {})
+                await self._runner.start(mark.key, mark.value["kind"])
             last = marks[-1].key
 
+    def new_id(self) -> str:
+        """The id of a job whose stream is filled before its `start`; if none follows, `abandon` erases the stream."""
+        return self._new_id("job")
+
     async def start(
-        self, kind: str, world: str, payload: Mapping[str, Any], errors: Sequence[Mapping[str, Any]] = ()
+        self,
+        kind: str,
+        world: str,
+        *,
+        job_id: str | None = None,
+        total: int = 0,
+        errors: Sequence[Mapping[str, Any]] = (),
     ) -> Job:
-        """Queue a job. `payload` is small and JSON; `errors` are those that are known before it runs."""
+        """Queue a job. `errors` are those of parts of its work, `{file?, line?, field?, document_id?, message}`."""
         job = Job(
-            id=self._new_id("job"),
+            id=job_id or self.new_id(),
             kind=kind,
             world=world,
-            payload=payload,
             created_at=self._now(),
+            total=total,
             errors=tuple(errors[:MAX_ERRORS]),
             error_count=len(errors),
-            given_errors=len(errors),
         )
         await self._state.write(*job.stored(expected_version=0))
-        await self._runner.start(job.id, kind, {})
+        await self._runner.start(job.id, kind)
         return job
+
+    async def abandon(self, job_id: str) -> None:
+        """Erase the stream of a job that was never started; one that was keeps its stream until it ends."""
+        never_started = Delete(JOB, job_id, expected_version=0, forget=True)
+        # Out of reach: the failure that led here must not be hidden.
+        with suppress(VersionMismatch, BackendUnavailable):
+            await self._state.write(never_started, Erase(stream_of(job_id)))
 
     async def get(self, job_id: str) -> Job:
         """Raises `NotFound`."""
@@ -199,9 +218,9 @@ class Jobs:
         await self._runner.cancel(job_id)
         return cancelled
 
-    async def _run(self, handler: Handler, job_id: str, _payload: Mapping[str, Any]) -> None:
+    async def _run(self, handler: Handler, job_id: str) -> None:
         """Called by the runner. What it lets through, a lost state store, makes the runner call again later."""
-        job, version = await self._change(job_id, self._begun)
+        job, version = await self._change(job_id, lambda job: replace(job, status=JobStatus.RUNNING))
         if job.ended:
             return
         run = JobRun(self._state, self._now, job, version)
@@ -214,16 +233,6 @@ class Jobs:
             await run.fail(LLMOpsError.code, "The job failed for a reason of ours; the log says more.")
         else:
             await run.end(JobStatus.SUCCEEDED, result=result)
-
-    def _begun(self, job: Job) -> Job:
-        """As it stands when its handler is called, for the first time or again."""
-        return replace(
-            job,
-            status=JobStatus.RUNNING,
-            started_at=job.started_at or self._now(),
-            errors=job.errors[: job.given_errors],
-            error_count=job.given_errors,
-        )
 
     async def _change(self, job_id: str, change: Callable[[Job], Job]) -> tuple[Job, int]:
         """Change a job that has not ended, whoever else writes; the job as it then stands, and its version."""

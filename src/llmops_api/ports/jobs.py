@@ -1,11 +1,11 @@
 """Durable background work: what was started goes on after a crash, here or on another replica."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
-JobHandler = Callable[[str, Mapping[str, Any]], Awaitable[None]]
-"""Called with the job's id and its payload; after a crash called again from the start, so it must pass over what is
-done. It keeps the job's own record (`core/jobs.py`): status, progress, result, errors."""
+JobHandler = Callable[[str], Awaitable[None]]
+"""Called with the job's id; after a crash called again from the start, so it must pass over what is done. It keeps the
+job's own record (`core/jobs.py`): status, progress, result, errors."""
 
 
 class JobRunner(Protocol):
@@ -15,7 +15,7 @@ class JobRunner(Protocol):
         """Begin to run jobs, those first that a crash interrupted. Called once, when everything else is open."""
         ...
 
-    async def start(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    async def start(self, job_id: str, kind: str) -> None:
         """When it returns, the job will run. The same `job_id` again starts nothing."""
         ...
 

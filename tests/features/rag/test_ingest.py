@@ -1,12 +1,19 @@
 """Bulk ingest: nothing good is lost to something bad, and every fault is named with its line."""
 
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
+from fastapi import FastAPI
 
-from tests.support import ended
+from llmops_api.app import create_app
+from llmops_api.features.rag.upload import MAX_FAULTS
+from llmops_api.settings import Settings
+from tests.support import ended, serving
 
 NDJSON = {"content-type": "application/x-ndjson"}
 
@@ -82,11 +89,20 @@ async def test_fields_of_other_tools_are_kept_as_metadata(world: httpx2.AsyncCli
     assert document["metadata"] == {"meta": {"setting": "cave"}}
 
 
-async def test_of_two_lines_with_one_id_the_later_counts(world: httpx2.AsyncClient) -> None:
-    """As if they had been sent one after the other."""
-    await _ingested(world, b"\n".join([_line("stone", text="Old."), _line("stone", text="New.")]))
+@pytest.mark.parametrize("between", [0, 200])
+async def test_of_two_lines_with_one_id_the_later_counts_and_is_named(world: httpx2.AsyncClient, between: int) -> None:
+    """However far apart; a second run still changes nothing."""
+    others = [_line(f"doc-{number:03}") for number in range(between)]
+    body = b"\n".join([_line("stone", text="Old."), *others, _line("stone", text="New.")])
+
+    first, second = await _ingested(world, body), await _ingested(world, body)
 
     assert (await world.get("/v1/worlds/w/lore/stone")).json()["text"] == "New."
+    repeated = {"document_id": "stone", "message": "came before in this upload; this one counts"}
+    assert first["errors"] == [{"line": between + 2, **repeated}]
+    assert first["progress"] == {"done": between + 1, "total": between + 1}
+    assert first["result"] == {"documents": between + 1, "created": between + 1, "updated": 0, "unchanged": 0}
+    assert second["result"] == {"documents": between + 1, "created": 0, "updated": 0, "unchanged": between + 1}
 
 
 async def test_files_of_a_form_are_documents(world: httpx2.AsyncClient) -> None:
@@ -100,9 +116,30 @@ async def test_files_of_a_form_are_documents(world: httpx2.AsyncClient) -> None:
     started = await world.post("/v1/worlds/w/ingests", files=files)
     job = await ended(world, started.json()["job_id"])
 
+    assert started.json()["accepted"] == 3
     assert await _documents(world) == ["bucket", "rope", "the-well"]
+    assert (await world.get("/v1/worlds/w/lore/the-well")).json()["text"] == "It is deep."
     assert (await world.get("/v1/worlds/w/lore/the-well")).json()["title"] == "The Well"
-    assert [error["field"] for error in job["errors"]] == ["map.png"]
+    assert job["errors"] == [{"file": "map.png", "message": "is none of .jsonl, .md, .txt"}]
+
+
+async def test_faults_of_a_form_are_named_with_their_file(world: httpx2.AsyncClient) -> None:
+    """A bad line, a wrong field of a text, and a second file that would have the id of the first."""
+    files = [
+        ("files", ("more.jsonl", _line("bucket") + b"\nnot JSON", "application/jsonl")),
+        ("files", ("index.md", b"One.", "text/markdown")),
+        ("files", ("index.md", b"Another.", "text/markdown")),
+        ("files", ("empty.txt", b"", "text/plain")),
+    ]
+    started = await world.post("/v1/worlds/w/ingests", files=files)
+    job = await ended(world, started.json()["job_id"])
+
+    assert [{**error, "message": error["message"].split()[0]} for error in job["errors"]] == [
+        {"file": "more.jsonl", "line": 2, "field": "", "message": "is"},
+        {"file": "index.md", "document_id": "index", "message": "came"},
+        {"file": "empty.txt", "field": "/text", "message": "has"},
+    ]
+    assert job["result"]["documents"] == 2
 
 
 async def test_a_retried_upload_starts_one_job(world: httpx2.AsyncClient) -> None:
@@ -115,6 +152,77 @@ async def test_a_retried_upload_starts_one_job(world: httpx2.AsyncClient) -> Non
     assert second.headers["idempotent-replayed"] == "true"
     assert other.status_code == 422
     assert other.json()["code"] == "idempotency_mismatch"
+
+
+async def test_another_name_of_the_same_file_is_another_upload(world: httpx2.AsyncClient) -> None:
+    """The name is the document's id, so under one key it is no retry."""
+    answers = [
+        await world.post(
+            "/v1/worlds/w/ingests", files=[("files", (name, b"A rope."))], headers={"idempotency-key": "upload-1"}
+        )
+        for name in ("rope.txt", "cord.txt")
+    ]
+
+    assert [answer.status_code for answer in answers] == [202, 422]
+
+
+GOOD = b"\n".join(_line(f"doc-{number:03}") for number in range(200)) + b"\n"
+"""More than is kept back before it is written."""
+
+
+def _left(settings: Settings) -> int:
+    """How many events of all uploads are in the state store."""
+    with closing(sqlite3.connect(settings.data_dir / "state.sqlite")) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM events").fetchone()
+        assert isinstance(count, int)
+        return count
+
+
+async def test_an_upload_leaves_nothing_behind(world: httpx2.AsyncClient, settings: Settings) -> None:
+    """Worked through; sent again under its key; refused in its middle for its faults."""
+    headers = NDJSON | {"idempotency-key": "upload-1"}
+    first, again = [await world.post("/v1/worlds/w/ingests", content=GOOD, headers=headers) for _ in range(2)]
+    await ended(world, first.json()["job_id"])
+    bad = await world.post("/v1/worlds/w/ingests", content=GOOD + b"bad\n" * (MAX_FAULTS + 1), headers=NDJSON)
+
+    assert [first.status_code, again.status_code, bad.status_code] == [202, 202, 422]
+    assert _left(settings) == 0
+
+
+async def test_an_upload_that_is_too_large_leaves_nothing_behind(settings: Settings) -> None:
+    """What was read before the limit was reached is erased."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(5):
+            yield GOOD
+
+    small = settings.model_copy(update={"max_body_bytes": 2 * len(GOOD)})
+    async with serving(create_app(small)) as client:
+        await client.put("/v1/worlds/w", json={"title": "W"})
+        answer = await client.post("/v1/worlds/w/ingests", content=pieces(), headers=NDJSON)
+
+        assert answer.status_code == 413
+        assert _left(settings) == 0
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing_behind(
+    app: FastAPI, world: httpx2.AsyncClient, settings: Settings
+) -> None:
+    """The client goes away after a first piece."""
+
+    async def cut_off(scope: Any, receive: Any, send: Any) -> None:
+        pieces = iter([{"type": "http.request", "body": GOOD, "more_body": True}, {"type": "http.disconnect"}])
+
+        async def broken() -> Any:
+            return next(pieces)
+
+        await app(scope, broken, send)
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(cut_off), headers=world.headers) as client:
+        answer = await client.post("http://service/v1/worlds/w/ingests", content=GOOD, headers=NDJSON)
+
+    assert answer.status_code == 499
+    assert _left(settings) == 0
 
 
 async def test_an_upload_without_documents_is_refused(world: httpx2.AsyncClient) -> None:

@@ -9,13 +9,18 @@ from llmops_api.core.jobs import Job
 from llmops_api.schemas import WireModel
 
 
-class JobErrorOut(WireModel):
-    """One thing that went wrong without stopping the job."""
+def _absent(value: object) -> bool:
+    return value is None
 
-    code: str | None = Field(None, description="For what ended the job: the code of the problem.")
-    line: int | None = Field(None, description="Of the upload, from 1.")
-    field: str | None = Field(None, description="JSON pointer into the document, or the name of the file.")
-    document_id: str | None = Field(None, description="The document that it is about.")
+
+class JobErrorOut(WireModel):
+    """One thing that went wrong, and where; what it has no say about is left out."""
+
+    code: str | None = Field(None, description="For what ended the job: the code of the problem.", exclude_if=_absent)
+    file: str | None = Field(None, description="Its name, when files were uploaded as a form.", exclude_if=_absent)
+    line: int | None = Field(None, description="Of the upload, or of the file in it, from 1.", exclude_if=_absent)
+    field: str | None = Field(None, description="JSON pointer into the document.", exclude_if=_absent)
+    document_id: str | None = Field(None, description="The document that it is about.", exclude_if=_absent)
     message: str = Field(description="What is wrong.")
 
 

@@ -1,11 +1,13 @@
 """Bulk ingest and re-index over HTTP: each starts a job."""
 
-import hashlib
+import asyncio
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 
 from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
+from llmops_api.core.jobs import stream_of
 from llmops_api.dependencies import BackendsDep, JobsDep, SettingsDep, WorldDep, WriterDep
 from llmops_api.errors import (
     BadInput,
@@ -15,9 +17,9 @@ from llmops_api.errors import (
     MalformedBody,
     TooLarge,
 )
-from llmops_api.features.rag.ingest import INGEST, REINDEX, Upload, read_file, read_jsonl
+from llmops_api.features.rag.ingest import INGEST, REINDEX
 from llmops_api.features.rag.schemas import JobStarted
-from llmops_api.ports.state import Erase, StateStore
+from llmops_api.features.rag.upload import Upload
 from llmops_api.problems import KEYED, problems
 from llmops_api.responses import IDEMPOTENT, respond_once
 
@@ -27,6 +29,7 @@ router = APIRouter(
     responses=KEYED,
 )
 
+PIECE_BYTES = 64 * 1024
 BODIES = {
     "requestBody": {
         "required": True,
@@ -47,7 +50,7 @@ BODIES = {
                             "type": "array",
                             "minItems": 1,
                             "items": {"type": "string", "format": "binary"},
-                            "description": "`.jsonl` as above; `.md` and `.txt` are a document each.",
+                            "description": "`.jsonl` as above; `.md` (with front matter, if you like) and `.txt` are a document each.",
                         }
                     },
                     "required": ["files"],
@@ -78,45 +81,48 @@ async def ingest(
     """JSON lines (`application/x-ndjson`), or files (`.jsonl`, `.md`, `.txt`) as a form. The answer is a job.
 
     A bad line is reported with its number and loses no other. Documents that are there already, word for word, are
-    passed over. A field that we do not know is kept as metadata.
+    passed over. A field that we do not know is kept as metadata. Of two documents with one id the later counts, and the
+    job says so.
     """
-    upload = Upload(f"ingest/{backends.new_id('upload')}", settings.max_document_chars)
-    digest = await _read(request, upload, backends.state)
-    if upload.count == 0 and not upload.errors:
-        raise BadInput("The body holds no document.", [FieldError("", "is empty", "Send one JSON object a line.")])
+    job_id = jobs.new_id()
+    upload = Upload(backends.state, stream_of(job_id), settings.max_document_chars)
 
     async def start() -> JobStarted:
-        payload = {"stream": upload.stream, "total": upload.count}
-        job = await jobs.start(INGEST, world.id, payload, errors=upload.errors)
+        job = await jobs.start(INGEST, world.id, job_id=job_id, total=len(upload.ids), errors=upload.errors)
         return JobStarted(
-            job_id=job.id, kind=job.kind, status=job.status.value, accepted=upload.count, rejected=len(upload.errors)
+            job_id=job.id, kind=job.kind, status=job.status.value, accepted=job.total, rejected=job.error_count
         )
 
     try:
-        return await respond_once(request, writer, digest, start, status=HTTPStatus.ACCEPTED)
-    except BaseException:
-        await backends.state.write(Erase(upload.stream))
-        raise
+        await _read(request, upload)
+        return await respond_once(request, writer, upload.digest, start, status=HTTPStatus.ACCEPTED)
+    finally:
+        # Refused, broken off, or sent before: no job works through it.
+        await asyncio.shield(asyncio.ensure_future(jobs.abandon(job_id)))
 
 
-async def _read(request: Request, upload: Upload, state: StateStore) -> bytes:
-    """Read the body into the upload's stream; its digest."""
-    digest = hashlib.sha256()
+async def _read(request: Request, upload: Upload) -> None:
+    """Read the body into the upload's stream. Raises `BadInput` when there is nothing in it."""
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         async with request.form() as form:
             for _, part in form.multi_items():
                 if isinstance(part, UploadFile):
-                    content = await part.read()
-                    digest.update(content)
-                    read_file(part.filename or "", content, upload)
-                    await upload.save(state, everything=True)
-        return digest.digest()
-    if media_type not in {"application/x-ndjson", "application/jsonl", "application/json", "text/plain"}:
+                    await upload.read_file(part.filename or "", _pieces(part))
+    elif media_type in {"application/x-ndjson", "application/jsonl", "application/json", "text/plain"}:
+        await upload.read_lines(request.stream())
+    else:
         hint = "Send 'application/x-ndjson', or files as 'multipart/form-data'."
         raise BadInput("1 header is wrong.", [FieldError("Content-Type", "is none that can be ingested", hint)])
-    await read_jsonl(request.stream(), upload, state, digest)
-    return digest.digest()
+    await upload.save()
+    if not upload.ids and not upload.errors:
+        hint = "Send one JSON object a line, or files in a form."
+        raise BadInput("The body holds no document.", [FieldError("", "is empty", hint)])
+
+
+async def _pieces(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(PIECE_BYTES):
+        yield piece
 
 
 @router.post(
@@ -131,7 +137,7 @@ async def reindex(request: Request, writer: WriterDep, world: WorldDep, jobs: Jo
     """With the embedder and the settings of today. The live index answers until the new one is complete."""
 
     async def start() -> JobStarted:
-        job = await jobs.start(REINDEX, world.id, {})
+        job = await jobs.start(REINDEX, world.id)
         return JobStarted(job_id=job.id, kind=job.kind, status=job.status.value)
 
     return await respond_once(request, writer, b"", start, status=HTTPStatus.ACCEPTED)
