@@ -86,13 +86,14 @@ class DocumentResponse(WireModel):
     tags: list[str] = Field(description="For filters, and for what characters may know.")
     keys: list[str] = Field(description="Other names that players use for it.")
     importance: int = Field(description="1 to 5; 5 is the most important.")
-    locale: str = Field(description="Empty: the world's.")
+    locale: str | None = Field(description="Null: the world's.")
     metadata: dict[str, Any] = Field(description="As it was given.")
     version: int = Field(description="Grows with every change; also the `ETag`.")
 
     @classmethod
     def of(cls, document: Document) -> "DocumentResponse":
-        return cls(document_id=document.id, version=document.version, **document.fields)
+        fields = document.fields | {"locale": document.locale or None}
+        return cls(document_id=document.id, version=document.version, **fields)
 
 
 class FilterIn(GivenModel):
