@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +18,7 @@ from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import World, Worlds
 from llmops_api.ports.embedding import Embedder, InputType, Vectors
+from llmops_api.ports.jobs import JobHandler
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import StateStore
 
@@ -60,6 +61,22 @@ class CountingEmbedder:
                 rows[number, hashlib.sha256(word.encode()).digest()[0] % self.dimensions] += 1
         rows += 1e-3
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    async def ping(self) -> None:
+        pass
+
+
+class IdleRunner:
+    """A job runner for services that are given no job: it starts in no time, and fails whoever does start one."""
+
+    async def launch(self, handlers: Mapping[str, JobHandler]) -> None:
+        pass
+
+    async def start(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+        raise AssertionError(f"a test that needs no jobs started one: {kind}")
+
+    async def cancel(self, job_id: str) -> None:
+        pass
 
     async def ping(self) -> None:
         pass
