@@ -29,7 +29,7 @@ NUL nor half a surrogate pair; `visible-text` shows something besides.
 TAGS = [
     {"name": "Text", "description": "Any model behind one interface: whole, streamed, or as JSON that fits a schema."},
     {"name": "Worlds", "description": "One game's namespace each: lore, characters, conversations."},
-    {"name": "Lore", "description": "Documents in, passages and grounded answers out."},
+    {"name": "Lore", "description": "Documents in, chunks and grounded answers out."},
     {"name": "Characters", "description": "Who speaks: versioned, with what they may know."},
     {"name": "Dialogue", "description": "A player's line in, a character's line out, always inside the deadline."},
     {"name": "Jobs", "description": "Long work that survives a restart."},
