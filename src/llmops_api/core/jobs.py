@@ -184,8 +184,10 @@ class Jobs:
         job_id: str | None = None,
         total: int = 0,
         errors: Sequence[Mapping[str, Any]] = (),
+        error_count: int | None = None,
     ) -> Job:
-        """Queue a job. `errors` are those of parts of its work, `{file?, line?, field?, document_id?, message}`."""
+        """Queue a job. `errors` are those of parts of its work, `{file?, line?, field?, document_id?, message}`;
+        `error_count` tells how many there are when these are but the first `MAX_ERRORS`."""
         job = Job(
             id=job_id or self.new_id(),
             kind=kind,
@@ -193,7 +195,7 @@ class Jobs:
             created_at=self._now(),
             total=total,
             errors=tuple(errors[:MAX_ERRORS]),
-            error_count=len(errors),
+            error_count=len(errors) if error_count is None else error_count,
         )
         await self._state.write(*job.stored(expected_version=0))
         await self._runner.start(job.id, kind)

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from llmops_api.app import create_app
-from llmops_api.features.rag.upload import MAX_FAULTS
+from llmops_api.features.rag.upload import MAX_BAD
 from llmops_api.settings import Settings
 from tests.support import ended, serving
 
@@ -105,6 +105,14 @@ async def test_of_two_lines_with_one_id_the_later_counts_and_is_named(world: htt
     assert second["result"] == {"documents": between + 1, "created": 0, "updated": 0, "unchanged": between + 1}
 
 
+async def test_one_id_many_times_is_one_document(world: httpx2.AsyncClient) -> None:
+    """However many there are, nothing is refused for it; all are counted and the first hundred named."""
+    job = await _ingested(world, b"\n".join([_line("stone")] * (MAX_BAD + 2)))
+
+    assert (job["error_count"], len(job["errors"])) == (MAX_BAD + 1, 100)
+    assert job["result"]["documents"] == 1
+
+
 async def test_files_of_a_form_are_documents(world: httpx2.AsyncClient) -> None:
     """A heading gives the title of a `.md`, the name that of a `.txt`; another kind of file is an error."""
     files = [
@@ -183,7 +191,7 @@ async def test_an_upload_leaves_nothing_behind(world: httpx2.AsyncClient, settin
     headers = NDJSON | {"idempotency-key": "upload-1"}
     first, again = [await world.post("/v1/worlds/w/ingests", content=GOOD, headers=headers) for _ in range(2)]
     await ended(world, first.json()["job_id"])
-    bad = await world.post("/v1/worlds/w/ingests", content=GOOD + b"bad\n" * (MAX_FAULTS + 1), headers=NDJSON)
+    bad = await world.post("/v1/worlds/w/ingests", content=GOOD + b"bad\n" * (MAX_BAD + 1), headers=NDJSON)
 
     assert [first.status_code, again.status_code, bad.status_code] == [202, 202, 422]
     assert _left(settings) == 0

@@ -88,7 +88,14 @@ async def ingest(
     upload = Upload(backends.state, stream_of(job_id), settings.max_document_chars)
 
     async def start() -> JobStarted:
-        job = await jobs.start(INGEST, world.id, job_id=job_id, total=len(upload.ids), errors=upload.errors)
+        job = await jobs.start(
+            INGEST,
+            world.id,
+            job_id=job_id,
+            total=len(upload.ids),
+            errors=upload.errors,
+            error_count=upload.error_count,
+        )
         return JobStarted(
             job_id=job.id, kind=job.kind, status=job.status.value, accepted=job.total, rejected=job.error_count
         )
@@ -115,7 +122,7 @@ async def _read(request: Request, upload: Upload) -> None:
         hint = "Send 'application/x-ndjson', or files as 'multipart/form-data'."
         raise BadInput("1 header is wrong.", [FieldError("Content-Type", "is none that can be ingested", hint)])
     await upload.save()
-    if not upload.ids and not upload.errors:
+    if not upload.ids and not upload.error_count:
         hint = "Send one JSON object a line, or files in a form."
         raise BadInput("The body holds no document.", [FieldError("", "is empty", hint)])
 

@@ -6,12 +6,13 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from llmops_api.core.documents import Document
+from llmops_api.core.jobs import MAX_ERRORS
 from llmops_api.core.lore import PAGE
 from llmops_api.errors import BadInput
 from llmops_api.features.rag.lore_formats import MAX_LINE_BYTES, TEXTS, document_of_file, document_of_line
 from llmops_api.ports.state import Append, StateStore
 
-MAX_FAULTS = 10_000
+MAX_BAD = 10_000
 
 Pieces = AsyncIterator[bytes]
 Place = Mapping[str, str | int]
@@ -23,12 +24,14 @@ class Upload:
 
     def __init__(self, state: StateStore, stream: str, max_chars: int) -> None:
         self.errors: list[Mapping[str, Any]] = []
-        """Each `{file?, line?, field?, document_id?, message}`."""
+        """The first `MAX_ERRORS` of `error_count`, each `{file?, line?, field?, document_id?, message}`."""
+        self.error_count = 0
         self.ids: set[str] = set()
         self._state = state
         self._stream = stream
         self._max_chars = max_chars
         self._batch: list[dict[str, Any]] = []
+        self._bad = 0
         self._digest = hashlib.sha256()
 
     @property
@@ -85,6 +88,9 @@ class Upload:
         except BadInput as error:
             for each in error.errors:
                 self._note(place, field=each.field, message=each.message)
+            self._bad += 1
+            if self._bad > MAX_BAD:
+                raise BadInput(f"The upload has more than {MAX_BAD} bad documents; nothing of it was taken.") from error
             return
         if document.id in self.ids:
             self._note(place, document_id=document.id, message="came before in this upload; this one counts")
@@ -92,6 +98,6 @@ class Upload:
         self._batch.append({"id": document.id, **document.fields})
 
     def _note(self, place: Place, **fault: str) -> None:
-        self.errors.append({**place, **fault})
-        if len(self.errors) > MAX_FAULTS:
-            raise BadInput(f"The upload has more than {MAX_FAULTS} faults; nothing of it was taken.")
+        self.error_count += 1
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append({**place, **fault})
