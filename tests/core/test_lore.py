@@ -192,3 +192,12 @@ async def test_the_lore_of_a_world_that_is_gone_is_removed_and_no_other(library:
 
     assert await library.lore.list(WORLD) == []
     assert len(await library.lore.list(other)) == 1
+
+
+async def test_what_can_be_found_is_counted(library: Library, state: StateStore) -> None:
+    """By the index, which reads no text for it: a record that it has not yet is counted after the next sync."""
+    await state.write(Put(DOCUMENT, "w/event/flood", Document("", "The Flood", "Water stood in the crypt.").fields))
+    before = await library.lore.count(WORLD)
+    await library.lore.sync(WORLD)
+
+    assert (before, await library.lore.count(WORLD)) == (2, 3)

@@ -155,11 +155,9 @@ class LoreLibrary:
         return [Document.of(record, world.id) for record in records]
 
     async def count(self, world: World) -> int:
-        """How many documents the world has."""
-        total, after = 0, ""
-        while documents := await self.list(world, after=after, limit=1000):
-            total, after = total + len(documents), documents[-1].id
-        return total
+        """How many documents can be found in the world."""
+        live = (await self._worlds.pointer(world.id)).live
+        return len(await self._index.versions(live.name))
 
     async def delete(self, world: World, document_id: str, *, expected_version: int | None = None) -> None:
         """Remove a document; the next search does not find it. Raises `NotFound`, `VersionMismatch`."""
