@@ -1,6 +1,7 @@
 """What every test may use: the service in this process on a fresh folder, and a network that ends at loopback."""
 
 import os
+import signal
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,6 +22,12 @@ from tests.support import ADMIN_KEY, Clock, client_of
 pytest_plugins = ["tests.upstreams.fixtures"]
 
 LOOPBACK = ("127.", "::1", "localhost")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A build may run us with Ctrl-C ignored, and every process that a test starts would inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
