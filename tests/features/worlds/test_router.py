@@ -42,15 +42,17 @@ async def test_a_world_is_created_read_replaced_and_deleted(client: httpx2.Async
 
 
 async def test_of_two_writers_one_gets_412(client: httpx2.AsyncClient) -> None:
-    """Replacing and deleting alike; nothing of the loser's is kept."""
+    """Replacing and deleting alike; the world stays as the first has left it, with all that is in it."""
     await client.put("/v1/worlds/w", json={"title": "One"})
     await client.put("/v1/worlds/w", json={"title": "Two"}, headers={"if-match": '"1"'})
+    await client.put("/v1/worlds/w/lore/bell", json=BELL)
     late = {"if-match": '"1"'}
     put = await client.put("/v1/worlds/w", json={"title": "Late"}, headers=late)
     deleted = await client.delete("/v1/worlds/w", headers=late)
 
     assert [(each.status_code, each.json()["code"]) for each in (put, deleted)] == [(412, "version_mismatch")] * 2
     assert (await client.get("/v1/worlds/w")).json()["title"] == "Two"
+    assert (await client.get("/v1/worlds/w/lore/bell")).status_code == 200
 
 
 async def test_a_replaced_world_keeps_its_lore(client: httpx2.AsyncClient) -> None:
