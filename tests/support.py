@@ -60,7 +60,8 @@ class CountingEmbedder:
             for word in text.lower().split():
                 rows[number, hashlib.sha256(word.encode()).digest()[0] % self.dimensions] += 1
         rows += 1e-3
-        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        vectors: Vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+        return vectors
 
     async def ping(self) -> None:
         pass
@@ -72,7 +73,7 @@ class IdleRunner:
     async def launch(self, handlers: Mapping[str, JobHandler]) -> None:
         pass
 
-    async def start(self, job_id: str, kind: str, payload: Mapping[str, Any]) -> None:
+    async def start(self, job_id: str, kind: str) -> None:
         raise AssertionError(f"a test that needs no jobs started one: {kind}")
 
     async def cancel(self, job_id: str) -> None:

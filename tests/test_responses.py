@@ -224,7 +224,7 @@ async def test_the_answer_is_kept_before_the_client_has_it(line: Line) -> None:
     await events.aclose()  # type: ignore[attr-defined]  # ours is a generator
     again, _ = await _answer(line, act)
 
-    assert b"event: done" in bytes(seen[1])
+    assert b"event: done" in seen[1]
     assert act.calls == 1
     assert [each.headers["idempotent-replayed"] for each in (retried, again)] == ["true", "true"]
 

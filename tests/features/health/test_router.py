@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import httpx2
 import pytest
@@ -60,7 +61,7 @@ async def test_a_service_is_not_ready_while_any_backend_fails(
     away, hanging = Pinged(BackendUnavailable("locked", backend="it")), Pinged(hangs=True)
     for name in ("state", "lore", "jobs", "embedder"):
         for failing, why in ((away, "locked"), (hanging, "no answer within 0.01 s")):
-            others = {each: Pinged() for each in ("state", "lore", "jobs", "embedder")}
+            others: dict[str, Any] = {each: Pinged() for each in ("state", "lore", "jobs", "embedder")}
             app.state.backends = replace(backends, **{**others, name: failing})
             answer = await stranger.get("/health/ready")
             live = await stranger.get("/health/live")

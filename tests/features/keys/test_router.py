@@ -11,7 +11,9 @@ GAME = {"name": "game server", "scopes": ["game"], "world": "emberfall"}
 RETRIED = {"idempotency-key": "make-1"}
 
 
-async def _made(client: httpx2.AsyncClient, body: dict[str, Any] = GAME, **headers: str) -> httpx2.Response:
+async def _made(
+    client: httpx2.AsyncClient, body: dict[str, Any] = GAME, headers: dict[str, str] | None = None
+) -> httpx2.Response:
     answer = await client.post("/v1/keys", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer
@@ -28,7 +30,7 @@ def _stored(settings: Settings) -> bytes:
 
 async def test_a_retried_creation_gives_the_same_key_and_makes_one(client: httpx2.AsyncClient) -> None:
     """The key that both answers show works."""
-    first, again = await _made(client, **RETRIED), await _made(client, **RETRIED)
+    first, again = await _made(client, headers=RETRIED), await _made(client, headers=RETRIED)
     listed = (await client.get("/v1/keys")).json()["items"]
 
     assert first.json() == again.json()
@@ -43,8 +45,8 @@ async def test_no_file_of_the_service_holds_a_keys_secret(
     client: httpx2.AsyncClient, settings: Settings, headers: dict[str, str]
 ) -> None:
     """Neither the key's record nor the receipt of the request that made it."""
-    made = (await _made(client, **headers)).json()
-    await _made(client, **headers)
+    made = (await _made(client, headers=headers)).json()
+    await _made(client, headers=headers)
     stored = _stored(settings)
 
     assert made["key_id"].encode() in stored
@@ -52,7 +54,7 @@ async def test_no_file_of_the_service_holds_a_keys_secret(
 
 
 async def test_the_same_key_with_another_body_is_a_mismatch(client: httpx2.AsyncClient) -> None:
-    await _made(client, **RETRIED)
+    await _made(client, headers=RETRIED)
     other = await client.post("/v1/keys", json=GAME | {"scopes": ["admin"]}, headers=RETRIED)
 
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_mismatch")
@@ -61,7 +63,7 @@ async def test_the_same_key_with_another_body_is_a_mismatch(client: httpx2.Async
 
 async def test_another_admin_with_the_same_idempotency_key_makes_another_key(client: httpx2.AsyncClient) -> None:
     admin = await _made(client, {"name": "second admin", "scopes": ["admin"]})
-    ours, theirs = await _made(client, **RETRIED), await _made(client, **RETRIED, **_bearer(admin))
+    ours, theirs = await _made(client, headers=RETRIED), await _made(client, headers=RETRIED | _bearer(admin))
 
     assert ours.json()["key"] != theirs.json()["key"]
     assert "idempotent-replayed" not in theirs.headers
