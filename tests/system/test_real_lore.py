@@ -110,7 +110,8 @@ def test_a_second_run_changes_nothing(service: Service, library: Library) -> Non
     """The command line finds the running service by itself; all documents are unchanged, so none is embedded."""
     output, errors = library.ingest().communicate(timeout=600)
 
-    assert json.loads(output)["result"] == {"documents": 1394, "created": 0, "updated": 0, "unchanged": 1394}, errors
+    counts = {"documents": 1394, "created": 0, "updated": 0, "unchanged": 1394}
+    assert counts.items() <= json.loads(output).items(), errors
 
 
 def test_the_given_questions_find_their_documents(service: Service, lore_folder: Path) -> None:
