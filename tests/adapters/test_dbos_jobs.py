@@ -1,24 +1,18 @@
 """Jobs on DBOS: the contract on both databases, processes that are killed, and what is left behind."""
 
 import asyncio
-import os
 import signal
 import sys
 import threading
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
 from llmops_api.adapters.dbos_jobs import open_job_runner
 from llmops_api.errors import BackendUnavailable
 from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
-
-POSTGRES_URL = os.environ.get("LLMOPS_TEST_POSTGRES_URL", "")
 
 WORKER = """
 import asyncio, sys
@@ -174,19 +168,3 @@ class TestOnSQLite(DBOSJobs):
             await work.until(lambda: len(work.calls) == 2)
 
         assert work.calls[1] == "job_1"
-
-
-@pytest.mark.skipif(
-    not POSTGRES_URL, reason="LLMOPS_TEST_POSTGRES_URL names no PostgreSQL server to make a database on"
-)
-class TestOnPostgreSQL(DBOSJobs):
-    @pytest.fixture
-    def database_url(self) -> Any:
-        name = f"jobs_{uuid.uuid4().hex}"
-        server = make_url(POSTGRES_URL).set(drivername="postgresql+psycopg")
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-            yield server.set(drivername="postgresql+asyncpg", database=name).render_as_string(hide_password=False)
-            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-        engine.dispose()
