@@ -1,5 +1,6 @@
 """The vector list of a search in an embedded lore index: exact cosines with every chunk that the filter allows."""
 
+import os
 from concurrent.futures import Executor
 
 import numpy as np
@@ -9,8 +10,8 @@ from llmops_api.adapters.embedded_snapshot import View
 from llmops_api.adapters.embedded_traits import demands
 from llmops_api.ports.lore_index import Filter, Vector, VectorHit
 
-_BLOCK = 16_384
-"""Rows that one thread compares at a time: under a millisecond of work at 384 dimensions."""
+_LEAST = 16_384
+"""Fewer rows than this, under a millisecond of work at 384 dimensions, are not worth another thread."""
 
 _FEW = 0.2
 """Share of a block's rows below which copying the allowed ones together beats comparing all."""
@@ -20,7 +21,7 @@ _FORBIDDEN = np.float32(-np.inf)
 
 
 class VectorScan:
-    """Compares a vector with all rows of a view, in `threads` and in the one that asks for the hits."""
+    """Compares a vector with all rows of a view, a block for each core: in `threads` and in the one that asks for the hits."""
 
     def __init__(self, view: View, vector: Vector, wanted: Filter, threads: Executor) -> None:
         """Begin; the vector has the dimensions of the view."""
@@ -28,7 +29,8 @@ class VectorScan:
         self._vector = vector
         self._allowed = _allowed_rows(view, wanted)
         self._cosines = np.empty(len(view.vectors), np.float32)
-        self._others = [threads.submit(self._compare, at) for at in range(_BLOCK, len(view.vectors), _BLOCK)]
+        self._block = max(_LEAST, -(-len(view.vectors) // (os.cpu_count() or 1)))
+        self._others = [threads.submit(self._compare, at) for at in range(self._block, len(view.vectors), self._block)]
 
     def hits(self, limit: int) -> tuple[VectorHit, ...]:
         """The best chunk of each of the best documents; of equals, the lesser document id first."""
@@ -56,7 +58,7 @@ class VectorScan:
 
     def _compare(self, start: int) -> None:
         # Not `@`: BLAS splits that among all cores, which then wait for each other, and rounds equal rows unequally.
-        block = slice(start, start + _BLOCK)
+        block = slice(start, start + self._block)
         vectors, cosines = self._view.vectors[block], self._cosines[block]
         allowed = None if self._allowed is None else self._allowed[block]
         if allowed is None or np.count_nonzero(allowed) >= _FEW * len(allowed):
