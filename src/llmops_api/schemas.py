@@ -161,3 +161,12 @@ class Delta(WireModel):
     """A piece of text that comes after what was sent before."""
 
     text: str
+
+
+class CitationOut(WireModel):
+    """Lore that an answer stands on."""
+
+    document_id: str
+    title: str
+    quote: str = Field(description="A verbatim span of the document.")
+    score: float = Field(description="How much of the quote the answer repeats, 0 to 1.")

@@ -10,6 +10,7 @@ from llmops_api.core.conversations import Conversation, Reason, SpokenBy, Turn
 from llmops_api.schemas import (
     ID,
     PATH_ID,
+    CitationOut,
     Cost,
     GivenModel,
     Locale,
@@ -160,15 +161,6 @@ class SentenceOut(WireModel):
     text: str = Field(description="Spoken words alone.")
 
 
-class DialogueCitation(WireModel):
-    """Lore that the line stands on."""
-
-    document_id: str
-    title: str
-    quote: str = Field(description="A verbatim span of the document.")
-    score: float = Field(description="How much of the quote the line repeats, 0 to 1.")
-
-
 class DialogueVersions(WireModel):
     """What made the line."""
 
@@ -195,7 +187,7 @@ class SpokenLine(WireModel):
     sentences: list[SentenceOut] = Field(description="The same, sentence by sentence.")
     spoken_by: SpokenBy = Field(description="Who made the line: a model, or the character's author.")
     reason: Reason | None = Field(description="Why no model made it, or why it ends early; null when all went well.")
-    citations: list[DialogueCitation] = Field(description="The lore that the line stands on.")
+    citations: list[CitationOut] = Field(description="The lore that the line stands on.")
     versions: DialogueVersions
     model: ModelUsed | None = Field(description="Null when no model spoke.")
     usage: Usage = Field(description="Zeros when the provider did not say.")

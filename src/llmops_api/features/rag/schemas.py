@@ -11,6 +11,7 @@ from llmops_api.core.retrieval import LoreHit, Mode
 from llmops_api.ports.lore_index import Filter
 from llmops_api.schemas import (
     PATH_ID,
+    CitationOut,
     Cost,
     GivenModel,
     JsonObject,
@@ -203,15 +204,6 @@ class AskRequest(GivenModel):
         None, ge=1, le=600_000, description="The answer, or a problem, comes within this time."
     )
     stream: bool = Field(False, description="Answer with server-sent events.")
-
-
-class CitationOut(WireModel):
-    """Lore that the answer stands on."""
-
-    document_id: str
-    title: str
-    quote: str = Field(description="A verbatim span of the document.")
-    score: float = Field(description="How much of the quote the answer repeats, 0 to 1.")
 
 
 class AskTiming(WireModel):

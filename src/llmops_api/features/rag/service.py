@@ -10,10 +10,10 @@ from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.retrieval import Retrieved, Retriever
 from llmops_api.core.stopwatch import Stopwatch, within
 from llmops_api.core.worlds import World
-from llmops_api.features.rag.schemas import AskRequest, AskResponse, AskTiming, CitationOut
+from llmops_api.features.rag.schemas import AskRequest, AskResponse, AskTiming
 from llmops_api.ports.chat import ChatRequest, Message, Role
 from llmops_api.responses import StreamEvent
-from llmops_api.schemas import Cost, Delta, ModelUsed, Usage
+from llmops_api.schemas import CitationOut, Cost, Delta, ModelUsed, Usage
 
 PROMPT = "lore-answer"
 
