@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.tables import show
-from llmops_api.adapters.embedded_index import open_lore_index
+from llmops_api.adapters.embedded.index import open_lore_index
 from llmops_api.ports.lore_index import Chunk, Filter, LoreEntry, LoreIndex, Query
 
 SIZES = (1_000, 10_000, 100_000)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench.retrieval_fit import Judged, Searched, fit_gate, fit_ranking
-from llmops_api.adapters.embedded_index import open_lore_index
+from llmops_api.adapters.embedded.index import open_lore_index
 from llmops_api.adapters.minilm import open_embedder
 from llmops_api.core.documents import Document, chunks_of, entries_of
 from llmops_api.core.gate import DEFAULT_THRESHOLD, Sample, calibrate, judge

@@ -11,8 +11,8 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from llmops_api.adapters.database import open_state_store
-from llmops_api.adapters.embedded_index import open_lore_index
+from llmops_api.adapters.database.store import open_state_store
+from llmops_api.adapters.embedded.index import open_lore_index
 from llmops_api.app import create_app
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import StateStore

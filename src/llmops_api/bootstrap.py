@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from llmops_api.adapters.embedder_wrapper import SteadyEmbedder
 from llmops_api.adapters.registry import Opener, opener, serving
-from llmops_api.adapters.wrappers import Limits, wrapped
+from llmops_api.adapters.wrappers.chat import Limits, wrapped
+from llmops_api.adapters.wrappers.embedding import SteadyEmbedder
 from llmops_api.core.models import ModelRef
 from llmops_api.ports.backends import Backends
 from llmops_api.ports.chat import ChatModel

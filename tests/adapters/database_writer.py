@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from llmops_api.adapters.database import open_state_store
+from llmops_api.adapters.database.store import open_state_store
 from llmops_api.ports.state import Append, Put
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from llmops_api.adapters.embedded_index import open_lore_index
+from llmops_api.adapters.embedded.index import open_lore_index
 from llmops_api.ports.lore_index import Chunk, LoreEntry
 
 

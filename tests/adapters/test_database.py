@@ -14,8 +14,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from llmops_api.adapters.database import DatabaseStateStore, open_state_store
-from llmops_api.adapters.database_schema import METADATA, MIGRATIONS
+from llmops_api.adapters.database.schema import METADATA, MIGRATIONS
+from llmops_api.adapters.database.store import DatabaseStateStore, open_state_store
 from llmops_api.errors import BackendUnavailable
 from llmops_api.ports.state import Append, Put, StateStore
 from tests.contracts.state_store import StateStoreContract

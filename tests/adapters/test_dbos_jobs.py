@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from llmops_api.adapters.dbos_jobs import open_job_runner
+from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 from llmops_api.errors import BackendUnavailable
 from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
 
 WORKER = """
 import asyncio, sys
-from llmops_api.adapters.dbos_jobs import open_job_runner
+from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 
 async def main(url, upto, *job_ids):
     async def count(job_id):
@@ -101,7 +101,7 @@ class DBOSJobs(JobRunnerContract):
     async def test_a_living_process_takes_over_the_jobs_of_a_dead_one(
         self, database_url: str, open_runner: OpenJobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("llmops_api.adapters.dbos_jobs._ADOPTION_SECONDS", 0.2)
+        monkeypatch.setattr("llmops_api.adapters.dbos_jobs.runner._ADOPTION_SECONDS", 0.2)
         work = Work()
         async with a_worker(database_url, "job_1", upto=10_000) as first:
             await first.until("at job_1 0")

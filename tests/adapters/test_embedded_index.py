@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmops_api.adapters.embedded_index import EmbeddedLoreIndex, open_lore_index
+from llmops_api.adapters.embedded.index import EmbeddedLoreIndex, open_lore_index
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.ports.lore_index import Chunk, Filter, LoreEntry, LoreIndex, Query, Tombstone, Vector
 from tests.contracts.lore_index import LoreIndexContract, embedded, entry, keyword_ids, unit, vector_ids

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from llmops_api.adapters.embedder_wrapper import SteadyEmbedder
-from llmops_api.adapters.wrappers import Limits
+from llmops_api.adapters.wrappers.chat import Limits
+from llmops_api.adapters.wrappers.embedding import SteadyEmbedder
 from llmops_api.errors import ProviderDenied, ProviderError, ProviderThrottled, ProviderTimeout
 from llmops_api.ports.embedding import Embedder, InputType, Vectors
 from tests.contracts.embedder import EmbedderContract

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from llmops_api.adapters import provider_http
-from llmops_api.adapters.openai_compatible import open_chat_model, open_embedder
-from llmops_api.adapters.server_sent_events import EventDecoder
+from llmops_api.adapters.openai_compatible import http as provider_http
+from llmops_api.adapters.openai_compatible.events import EventDecoder
+from llmops_api.adapters.openai_compatible.model import open_chat_model, open_embedder
 from llmops_api.errors import (
     BadInput,
     ModelNotServed,

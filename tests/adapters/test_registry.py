@@ -45,8 +45,8 @@ def test_an_unknown_technology_is_told_which_there_are():
 
 def test_a_missing_sdk_names_the_extra_that_brings_it(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    for name in ("openai_compatible", "provider_http"):
-        monkeypatch.delitem(sys.modules, f"llmops_api.adapters.{name}", raising=False)
+    for name in ("model", "http"):
+        monkeypatch.delitem(sys.modules, f"llmops_api.adapters.openai_compatible.{name}", raising=False)
 
     with pytest.raises(ImportError, match=r"'aiohttp': install llmops-api\[openai_compatible\]"):
         opener("openai_compatible", "chat_model")

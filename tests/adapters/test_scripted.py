@@ -7,8 +7,8 @@ from dataclasses import replace
 import jsonschema_rs
 import pytest
 
-from llmops_api.adapters.scripted import MODELS, ScriptedChatModel, ScriptedSettings, open_chat_model
-from llmops_api.adapters.scripted_json import SchemaError, smallest
+from llmops_api.adapters.scripted.model import MODELS, ScriptedChatModel, ScriptedSettings, open_chat_model
+from llmops_api.adapters.scripted.smallest_json import SchemaError, smallest
 from llmops_api.errors import ProviderInterrupted, ProviderRejected, ProviderThrottled, ProviderUnavailable
 from llmops_api.ports.chat import (
     ChatModel,

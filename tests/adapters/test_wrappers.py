@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from llmops_api.adapters.scripted import ScriptedChatModel, ScriptedSettings
-from llmops_api.adapters.wrappers import Limited, Limits, Measured, Retrying, WithDeadline, wrapped
+from llmops_api.adapters.scripted.model import ScriptedChatModel, ScriptedSettings
+from llmops_api.adapters.wrappers.chat import Limited, Limits, Measured, Retrying, WithDeadline, wrapped
 from llmops_api.errors import (
     DeadlineExceeded,
     LLMOpsError,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from llmops_api.adapters.database import open_state_store
+from llmops_api.adapters.database.store import open_state_store
 from llmops_api.core.jobs import MAX_ERRORS, Job, JobRun, Jobs, JobStatus, stream_of
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.ports.jobs import JobHandler, JobRunner
@@ -344,8 +344,8 @@ SERVICE = """
 import asyncio, sys
 from datetime import UTC, datetime
 from uuid import uuid4
-from llmops_api.adapters.database import open_state_store
-from llmops_api.adapters.dbos_jobs import open_job_runner
+from llmops_api.adapters.database.store import open_state_store
+from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 from llmops_api.core.jobs import Jobs
 from llmops_api.ports.state import Append
 

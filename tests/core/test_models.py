@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from llmops_api.adapters.scripted import ScriptedChatModel, ScriptedSettings
+from llmops_api.adapters.scripted.model import ScriptedChatModel, ScriptedSettings
 from llmops_api.core.models import Answer, Choice, Cost, ModelRef, Models, ProviderState
 from llmops_api.errors import (
     DeadlineExceeded,

@@ -10,12 +10,12 @@ Opener = Callable[..., AbstractAsyncContextManager[Any]]
 """`open_<port>` of a technology: takes its options as keywords, yields what serves the port, closes what it opened."""
 
 TECHNOLOGIES: Mapping[str, str] = {
-    "scripted": "llmops_api.adapters.scripted",
-    "openai_compatible": "llmops_api.adapters.openai_compatible",
+    "scripted": "llmops_api.adapters.scripted.model",
+    "openai_compatible": "llmops_api.adapters.openai_compatible.model",
     "minilm": "llmops_api.adapters.minilm",
-    "embedded": "llmops_api.adapters.embedded_index",
-    "database": "llmops_api.adapters.database",
-    "dbos": "llmops_api.adapters.dbos_jobs",
+    "embedded": "llmops_api.adapters.embedded.index",
+    "database": "llmops_api.adapters.database.store",
+    "dbos": "llmops_api.adapters.dbos_jobs.runner",
 }
 
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llmops_api.adapters.database import open_state_store
-from llmops_api.adapters.embedded_index import open_lore_index
-from llmops_api.adapters.scripted import ScriptedChatModel
+from llmops_api.adapters.database.store import open_state_store
+from llmops_api.adapters.embedded.index import open_lore_index
+from llmops_api.adapters.scripted.model import ScriptedChatModel
 from llmops_api.core.characters import Character, Characters, Knowledge
 from llmops_api.core.conversations import Conversations, Turn
 from llmops_api.core.documents import Document

@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from llmops_api.adapters.scripted import ScriptedChatModel
+from llmops_api.adapters.scripted.model import ScriptedChatModel
 from llmops_api.app import create_app
 from llmops_api.bootstrap import open_backends
 from llmops_api.errors import ProviderRejected, ProviderUnavailable

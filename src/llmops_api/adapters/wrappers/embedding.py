@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 
-from llmops_api.adapters.wrappers import Limits, pause, timed
+from llmops_api.adapters.wrappers.chat import Limits, pause, timed
 from llmops_api.errors import ProviderError, ProviderTimeout
 from llmops_api.ports.embedding import Embedder, InputType, Vectors
 

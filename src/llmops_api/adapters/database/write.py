@@ -6,9 +6,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llmops_api.adapters.database_engine import queue_for
-from llmops_api.adapters.database_rows import batches, encode, microseconds_now, subject_of
-from llmops_api.adapters.database_schema import EVENTS, RECORDS
+from llmops_api.adapters.database.engine import queue_for
+from llmops_api.adapters.database.rows import batches, encode, microseconds_now, subject_of
+from llmops_api.adapters.database.schema import EVENTS, RECORDS
 from llmops_api.errors import VersionMismatch
 from llmops_api.ports.state import Append, Change, Delete, Erase, Put
 

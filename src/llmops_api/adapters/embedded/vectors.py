@@ -6,8 +6,8 @@ from concurrent.futures import Executor
 import numpy as np
 from numpy.typing import NDArray
 
-from llmops_api.adapters.embedded_snapshot import View
-from llmops_api.adapters.embedded_traits import demands
+from llmops_api.adapters.embedded.snapshot import View
+from llmops_api.adapters.embedded.traits import demands
 from llmops_api.ports.lore_index import Filter, Vector, VectorHit
 
 _LEAST = 16_384

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from llmops_api.adapters.database_engine import Engines, open_engines, reachable
-from llmops_api.adapters.database_rows import batches, event_of, record_of, require_name, subject_of
-from llmops_api.adapters.database_schema import EVENTS, RECORDS, migrate
-from llmops_api.adapters.database_write import apply
+from llmops_api.adapters.database.engine import Engines, open_engines, reachable
+from llmops_api.adapters.database.rows import batches, event_of, record_of, require_name, subject_of
+from llmops_api.adapters.database.schema import EVENTS, RECORDS, migrate
+from llmops_api.adapters.database.write import apply
 from llmops_api.ports.state import Change, Event, Record, StateStore
 
 Result = TypeVar("Result")
@@ -41,7 +41,7 @@ async def open_state_store(*, database_url: str) -> AsyncIterator[StateStore]:
 
 
 class DatabaseStateStore:
-    """Records and events as rows. Reads see what was committed last; writes queue (see `database_engine.py`)."""
+    """Records and events as rows. Reads see what was committed last; writes queue (see `engine.py`)."""
 
     def __init__(self, engines: Engines) -> None:
         self._engines = engines

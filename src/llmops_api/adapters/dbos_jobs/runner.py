@@ -23,7 +23,7 @@ from dbos import error as dbos_error
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
-from llmops_api.adapters.executor_slots import ExecutorSlots, open_executor_slots
+from llmops_api.adapters.dbos_jobs.executor_slots import ExecutorSlots, open_executor_slots
 from llmops_api.errors import BackendUnavailable
 from llmops_api.ports.jobs import JobHandler, JobRunner
 

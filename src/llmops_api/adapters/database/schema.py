@@ -6,7 +6,7 @@ from importlib.resources.abc import Traversable
 
 import sqlalchemy as sa
 
-from llmops_api.adapters.database_engine import queue_for
+from llmops_api.adapters.database.engine import queue_for
 from llmops_api.errors import BackendUnavailable
 
 METADATA = sa.MetaData()

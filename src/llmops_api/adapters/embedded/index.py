@@ -16,12 +16,12 @@ from sqlite3 import Connection
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from llmops_api.adapters import embedded_rows as rows
-from llmops_api.adapters.embedded_file import LoreFile
-from llmops_api.adapters.embedded_keywords import frequency, keyword_hits
-from llmops_api.adapters.embedded_rows import IndexRow
-from llmops_api.adapters.embedded_snapshot import Snapshot, View
-from llmops_api.adapters.embedded_vectors import VectorScan
+from llmops_api.adapters.embedded import rows
+from llmops_api.adapters.embedded.file import LoreFile
+from llmops_api.adapters.embedded.keywords import frequency, keyword_hits
+from llmops_api.adapters.embedded.rows import IndexRow
+from llmops_api.adapters.embedded.snapshot import Snapshot, View
+from llmops_api.adapters.embedded.vectors import VectorScan
 from llmops_api.ports.lore_index import LoreEntry, LoreIndex, Query, SearchResult, Tombstone, Vector
 
 T = TypeVar("T")

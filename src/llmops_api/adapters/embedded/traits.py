@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from llmops_api.adapters.embedded_rows import DocumentRow
+from llmops_api.adapters.embedded.rows import DocumentRow
 from llmops_api.ports.lore_index import Filter
 
 

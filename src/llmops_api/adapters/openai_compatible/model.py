@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from pydantic import SecretStr
 
-from llmops_api.adapters.provider_http import ProviderHttp, WireModel, drain, open_http
+from llmops_api.adapters.openai_compatible.http import ProviderHttp, WireModel, drain, open_http
 from llmops_api.errors import ProviderInterrupted
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, FinishReason, ResponseFormat, Usage
 from llmops_api.ports.embedding import Embedder, InputType, Vectors

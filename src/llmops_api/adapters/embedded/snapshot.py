@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tantivy import Document, Index, Query, Schema, SchemaBuilder, Searcher
 
-from llmops_api.adapters.embedded_rows import VECTOR, DocumentRow
-from llmops_api.adapters.embedded_traits import Column, Traits
+from llmops_api.adapters.embedded.rows import VECTOR, DocumentRow
+from llmops_api.adapters.embedded.traits import Column, Traits
 from llmops_api.ports.lore_index import LoreEntry
 
 _BATCH = 1000

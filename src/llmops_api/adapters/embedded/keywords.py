@@ -6,8 +6,8 @@ from typing import Any
 from tantivy import Occur
 from tantivy import Query as Clause
 
-from llmops_api.adapters.embedded_snapshot import SCHEMA, View
-from llmops_api.adapters.embedded_traits import demands
+from llmops_api.adapters.embedded.snapshot import SCHEMA, View
+from llmops_api.adapters.embedded.traits import demands
 from llmops_api.ports.lore_index import Filter, KeywordHit, Query
 
 _DECIMALS = 4

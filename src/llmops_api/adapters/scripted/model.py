@@ -1,6 +1,6 @@
 """The harmless twin of every provider: deterministic, offline, and no language model.
 
-It makes its answers from the prompt alone (`scripted_answers.py`), or a test queues them. The name of the model
+It makes its answers from the prompt alone (`answers.py`), or a test queues them. The name of the model
 chooses its manner:
 
 - `demo` answers at once;
@@ -22,8 +22,8 @@ import orjson
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from llmops_api.adapters.scripted_answers import answer
-from llmops_api.adapters.scripted_json import SchemaError, smallest
+from llmops_api.adapters.scripted.answers import answer
+from llmops_api.adapters.scripted.smallest_json import SchemaError, smallest
 from llmops_api.errors import ProviderInterrupted, ProviderRejected, ProviderUnavailable
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, FinishReason, Message, Usage
 

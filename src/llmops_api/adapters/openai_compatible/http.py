@@ -13,7 +13,7 @@ import orjson
 from aiohttp import ClientResponse, hdrs
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
-from llmops_api.adapters.server_sent_events import EventDecoder
+from llmops_api.adapters.openai_compatible.events import EventDecoder
 from llmops_api.errors import (
     BadInput,
     ModelNotServed,
