@@ -32,9 +32,10 @@ bench: $(VENV)/.dev ## Measure against peers, side by side; prints ratios
 
 lock: ## Pin the newest allowed versions of every dependency, with hashes
 	@$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
-	@for name in runtime dev; do group=$$([ $$name = dev ] && echo dev || echo build); \
+	@for lock in "runtime --group build" "dev --group dev --extra local"; do set -- $$lock; name=$$1; shift; \
 	  $(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header --no-annotate --group $$group pyproject.toml --output-file requirements/$$name.lock; done
+	    --no-emit-index-url --no-header --no-annotate "$$@" --extra bedrock --extra opensearch --extra postgresql \
+	    pyproject.toml --output-file requirements/$$name.lock; done
 
 clean: ## Remove what the verbs above installed (never data/)
 	@rm -rf $(VENV) tests/upstreams/node_modules .mypy_cache .ruff_cache .pytest_cache
