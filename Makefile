@@ -27,7 +27,7 @@ format: $(VENV)/.dev ## Rewrite the sources in the house style
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## Measure against peers, side by side; prints ratios
+bench: $(VENV)/.dev $(VENV)/litellm/.installed ## Measure against peers, side by side; prints ratios
 	@$(BIN)/python -m bench $(ARGS)
 
 lock: ## Pin the newest allowed versions of every dependency, with hashes
@@ -36,6 +36,8 @@ lock: ## Pin the newest allowed versions of every dependency, with hashes
 	  $(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate "$$@" --extra bedrock --extra opensearch --extra postgresql \
 	    pyproject.toml --output-file requirements/$$name.lock; done
+	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate requirements/litellm.in --output-file requirements/litellm.lock
 
 clean: ## Remove what the verbs above installed (never data/)
 	@rm -rf $(VENV) tests/upstreams/node_modules .mypy_cache .ruff_cache .pytest_cache
@@ -53,6 +55,13 @@ $(VENV)/.runtime: $(BIN)/python requirements/runtime.lock pyproject.toml
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.lock
 	@echo "Installing the tools of the tests and checks ..."
 	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+# A peer of the benchmarks.
+$(VENV)/litellm/.installed: requirements/litellm.lock | $(BIN)/python
+	@echo "Installing the LiteLLM proxy, to measure it ..."
+	@$(PYTHON) -m venv $(VENV)/litellm
+	@$(VENV)/litellm/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/litellm.lock
 	@touch $@
 
 # The OpenAI-compatible upstream of the tests; node and npm themselves come from the dev lock.

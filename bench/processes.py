@@ -1,4 +1,4 @@
-"""The processes that are measured: our service as it is served, the bare peer, and the upstream of both."""
+"""The processes that are measured: our service as it is served, its peers, and the upstream of all."""
 
 import asyncio
 import json
@@ -17,6 +17,9 @@ import psutil
 
 ADMIN_KEY = "key-of-the-benchmark"
 ROOT = Path(__file__).parent.parent
+MODULE = (sys.executable, "-m")
+LITELLM = Path(sys.executable).parent.parent / "litellm" / "bin" / "litellm"
+"""In an environment of its own, which `make bench` fills."""
 STARTING_SECONDS = 60.0
 
 
@@ -33,6 +36,11 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def megabytes(self) -> float:
+        """What it holds in memory (resident set)."""
+        return self.process.memory_info().rss / 2**20
+
+    @property
     def cpu_seconds(self) -> float:
         """What it has used of all processors so far."""
         times = self.process.cpu_times()
@@ -42,7 +50,7 @@ class Server:
 @asynccontextmanager
 async def running_upstream() -> AsyncIterator[Server]:
     port = _free_port()
-    async with _running(port, "bench.upstream", str(port), ready="/v1/models") as server:
+    async with _running(port, *MODULE, "bench.upstream", str(port), ready="/v1/models") as server:
         yield server
 
 
@@ -52,8 +60,28 @@ async def running_bare(upstream: Server | None = None) -> AsyncIterator[Server]:
     port = _free_port()
     quiet = ("--no-access-log", "--log-level", "warning")
     environment = {"BENCH_UPSTREAM": f"{upstream.url}/v1" if upstream else ""}
-    async with _running(port, "uvicorn", "bench.bare:app", "--port", str(port), *quiet, **environment) as server:
+    command = (*MODULE, "uvicorn", "bench.bare:app", "--port", str(port), *quiet)
+    async with _running(port, *command, **environment) as server:
         yield server
+
+
+@asynccontextmanager
+async def running_litellm(upstream: Server) -> AsyncIterator[Server]:
+    """The LiteLLM proxy as plain as it gets: one model, one key, one worker, no database, nothing logged."""
+    port = _free_port()
+    model = {"model": "openai/instant", "api_base": f"{upstream.url}/v1", "api_key": "none"}
+    settings = {
+        "model_list": [{"model_name": "default", "litellm_params": model}],
+        "general_settings": {"master_key": ADMIN_KEY},
+    }
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(settings, file)  # JSON is YAML
+        file.flush()
+        command = (str(LITELLM), "--config", file.name, "--host", "127.0.0.1", "--port", str(port))
+        # Its prices come with it: it need not ask for newer ones.
+        environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
+        async with _running(port, *command, ready="/health/readiness", **environment) as server:
+            yield server
 
 
 @asynccontextmanager
@@ -71,7 +99,7 @@ async def running_service(
             given["OPENAI_COMPATIBLE"] = json.dumps({"upstream": {"base_url": f"{upstream.url}/v1"}})
             given["MODEL_ALIASES"] = json.dumps({"default": "upstream:instant"})
         environment = {f"LLMOPS_{name}": value for name, value in given.items()}
-        async with _running(port, "llmops_api", "serve", "--port", str(port), **environment) as server:
+        async with _running(port, *MODULE, "llmops_api", "serve", "--port", str(port), **environment) as server:
             yield server
 
 
@@ -80,12 +108,12 @@ async def _running(port: int, *command: str, ready: str = "/health/ready", **env
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", *command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log
+            *command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log
         )
         try:
             if not await _is_ready(f"http://127.0.0.1:{port}{ready}", process):
                 log.seek(0)
-                raise RuntimeError(f"'{command[0]}' did not start:\n{log.read().decode()}")
+                raise RuntimeError(f"'{' '.join(command)}' did not start:\n{log.read().decode()}")
             yield Server(port, psutil.Process(process.pid), time.perf_counter() - started)
         finally:
             if process.returncode is None:

@@ -1,19 +1,28 @@
-"""Text pass-through: our service and the bare peer in front of one upstream that answers at once, round by round.
+"""Text pass-through: our service and two peers in front of one upstream that answers at once, round by round.
 
 Beside the rate and the latency stands the processor time of a request, which other work on the machine disturbs least.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
 from bench.load import Measured, load, post
-from bench.processes import ADMIN_KEY, Server, running_bare, running_service, running_upstream
+from bench.processes import ADMIN_KEY, Server, running_bare, running_litellm, running_service, running_upstream
 from bench.tables import show
 
+OURS = "llmops-api"
 PATH = "/v1/text/generate"
-BODY = {"prompt": "Write one line that a ferrywoman says in the rain."}
+PROMPT = "Write one line that a ferrywoman says in the rain."
+BODY = {"prompt": PROMPT}
+REQUEST = post(PATH, BODY, ADMIN_KEY)
+TO_LITELLM = post(
+    "/v1/chat/completions", {"model": "default", "messages": [{"role": "user", "content": PROMPT}]}, ADMIN_KEY
+)
 COUNTS = {1: 600, 16: 2000, 64: 2000}
 """Requests of a round, by connections."""
+SLOWER = 10
+"""LiteLLM gets that many times fewer, so that its rounds last about as long."""
 ROUNDS = 7
 
 
@@ -24,33 +33,38 @@ class Round:
 
 
 async def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     async with (
         running_upstream() as upstream,
         running_bare(upstream) as bare,
+        running_litellm(upstream) as litellm,
         running_service(upstream=upstream, EMBEDDER="none") as service,
     ):
-        rows = [row for connections in COUNTS for row in await compare(bare, service, connections)]
-    columns = ("connections", "server", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "ratio of requests/s")
-    show("Text pass-through", columns, rows)
+        servers = {"bare": bare, "LiteLLM proxy": litellm, OURS: service}
+        rows = [row for connections in COUNTS for row in await compare(servers, connections)]
+        columns = ("connections", "server", "requests/s", "p50 ms", "p99 ms", "CPU ms a request", "ours, times as many")
+        show("Text pass-through", columns, rows)
+        processes: list[list[str | float]] = [
+            [name, server.start_seconds, server.megabytes] for name, server in servers.items()
+        ]
+        show("The processes", ("server", "ready after, s", "MB after the load"), processes)
 
 
-async def compare(bare: Server, service: Server, connections: int) -> list[list[str | float]]:
-    """A row each; medians of the rounds, the ratio that of neighbouring rounds."""
-    rounds: dict[str, list[Round]] = {"bare": [], "llmops-api": []}
+async def compare(servers: Mapping[str, Server], connections: int) -> list[list[str | float]]:
+    """A row each: medians of the rounds, the ratio to ours that of neighbouring rounds."""
+    rounds: dict[str, list[Round]] = {name: [] for name in servers}
     for _ in range(ROUNDS):
-        for name, server in (("bare", bare), ("llmops-api", service)):
-            rounds[name].append(await one_round(server, connections))
-    ratio = median(
-        ours.measured.rate / theirs.measured.rate
-        for ours, theirs in zip(rounds["llmops-api"], rounds["bare"], strict=True)
-    )
-    return [[str(connections), name, *figures(done), 1.0 if name == "bare" else ratio] for name, done in rounds.items()]
+        for name, server in servers.items():
+            rounds[name].append(await one_round(name, server, connections))
+    return [[str(connections), name, *figures(done), _ratio(rounds[OURS], done)] for name, done in rounds.items()]
 
 
-async def one_round(server: Server, connections: int) -> Round:
-    before, count = server.cpu_seconds, COUNTS[connections]
-    measured = await load(server.port, [post(PATH, BODY, ADMIN_KEY)], connections=connections, count=count)
+async def one_round(name: str, server: Server, connections: int) -> Round:
+    request, count = REQUEST, COUNTS[connections]
+    if name == "LiteLLM proxy":
+        request, count = TO_LITELLM, count // SLOWER
+    before = server.cpu_seconds
+    measured = await load(server.port, [request], connections=connections, count=count)
     return Round(measured, (server.cpu_seconds - before) / count * 1000)
 
 
@@ -62,3 +76,7 @@ def figures(rounds: list[Round]) -> list[float]:
         median(each.measured.percentile(99) for each in rounds),
         median(each.cpu_ms for each in rounds),
     ]
+
+
+def _ratio(ours: list[Round], theirs: list[Round]) -> float:
+    return median(our.measured.rate / their.measured.rate for our, their in zip(ours, theirs, strict=True))
