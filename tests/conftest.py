@@ -19,7 +19,7 @@ from llmops_api.ports.state import StateStore
 from llmops_api.settings import Settings
 from tests.support import ADMIN_KEY, Clock, client_of
 
-pytest_plugins = ["tests.servers.postgresql", "tests.upstreams.fixtures"]
+pytest_plugins = ["tests.servers.opensearch", "tests.servers.postgresql", "tests.upstreams.fixtures"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 
