@@ -1,12 +1,13 @@
 """What every state store must do; a test class inherits this and supplies the fixture `store`."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llmops_api.errors import BadInput, VersionMismatch
-from llmops_api.ports.state import Append, Delete, Erase, Put, StateStore
+from llmops_api.errors import BadInput, NotFound, VersionMismatch
+from llmops_api.ports.state import Append, Delete, Erase, Put, Require, StateStore
 
 PREFIX_TRAPS = [
     "",
@@ -50,6 +51,36 @@ class StateStoreContract:
         assert record is not None
         assert record.value == {"n": 2}
         assert await store.get("key", "a") is None
+
+    async def test_a_write_that_requires_a_record_goes_with_it(self, store: StateStore) -> None:
+        """While the record stands the write is made; once it is deleted nothing of the write is."""
+        await store.write(Put("world", "a", {}))
+
+        numbers = await store.write(Require("world", "a"), Put("k", "a", {"n": 1}))
+        await store.write(Delete("world", "a"))
+        with pytest.raises(NotFound):
+            await store.write(Put("k", "a", {"n": 2}), Append("s", ({},)), Require("world", "a"))
+
+        record = await store.get("k", "a")
+        assert record is not None
+        assert (numbers, record.value) == ([1, 1], {"n": 1})
+        assert await store.read("s") == []
+
+    async def test_no_write_slips_past_the_deletion_of_what_it_requires(self, store: StateStore) -> None:
+        """Many writers and one that deletes: what was written before the deletion can be removed after it, for good."""
+        await store.write(Put("world", "a", {}))
+
+        async def write(number: int) -> None:
+            with suppress(NotFound):
+                await store.write(Require("world", "a"), Put("k", f"a/{number}", {}))
+
+        async def remove() -> None:
+            await store.write(Delete("world", "a"))
+            await store.write(*(Delete("k", record.key) for record in await store.list("k", prefix="a/")))
+
+        await asyncio.gather(*map(write, range(20)), remove(), *map(write, range(20, 40)))
+
+        assert await store.list("k", prefix="a/") == []
 
     async def test_versions_count_up(self, store: StateStore) -> None:
         """Each put adds one, whether it stated what it expected or not."""

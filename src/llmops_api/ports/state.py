@@ -67,7 +67,16 @@ class Erase:
     stream: str
 
 
-Change = Put | Delete | Append | Erase
+@dataclass(frozen=True, slots=True)
+class Require:
+    """Change nothing, but only together with a record that exists until the write is done: a deletion of it comes
+    wholly before or wholly after. Its number in the answer is the record's version."""
+
+    kind: str
+    key: str
+
+
+Change = Put | Delete | Append | Erase | Require
 
 
 class StateStore(Protocol):
@@ -88,7 +97,7 @@ class StateStore(Protocol):
     async def write(self, *changes: Change) -> list[int]:
         """Make all changes or none; the new version (or last position, or 0 for `Erase`) of each, in order.
 
-        Raises `VersionMismatch` when an expectation does not hold.
+        Raises `VersionMismatch` when an expectation does not hold, `NotFound` when what a `Require` names is not there.
         """
         ...
 

@@ -10,7 +10,7 @@ import orjson
 import sqlalchemy as sa
 
 from llmops_api.errors import BadInput
-from llmops_api.ports.state import Change, Delete, Event, Put, Record, Value
+from llmops_api.ports.state import Append, Change, Erase, Event, Record, Value
 
 _KEYS_PER_STATEMENT = 5000
 """Well under the parameters that a statement may have: 32,766 on SQLite, 32,767 on PostgreSQL."""
@@ -70,4 +70,4 @@ def batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def subject_of(change: Change) -> tuple[str, ...]:
     """What a change is about: a kind and a key, or a stream."""
-    return (change.kind, change.key) if isinstance(change, Put | Delete) else (change.stream,)
+    return (change.stream,) if isinstance(change, Append | Erase) else (change.kind, change.key)

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from types import UnionType
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,8 +10,8 @@ import sqlalchemy as sa
 from llmops_api.adapters.database.engine import queue_for
 from llmops_api.adapters.database.rows import batches, encode, microseconds_now, subject_of
 from llmops_api.adapters.database.schema import EVENTS, RECORDS
-from llmops_api.errors import VersionMismatch
-from llmops_api.ports.state import Append, Change, Delete, Erase, Put
+from llmops_api.errors import NotFound, VersionMismatch
+from llmops_api.ports.state import Append, Change, Delete, Erase, Put, Require
 
 _Id = tuple[str, str]
 _THIS_RECORD = (RECORDS.c.kind == sa.bindparam("of_kind"), RECORDS.c.key == sa.bindparam("of_key"))
@@ -27,11 +28,15 @@ _ERASE = sa.delete(EVENTS).where(EVENTS.c.stream == sa.bindparam("of"))
 
 def apply(connection: sa.Connection, changes: Sequence[Change]) -> list[int]:
     """Make the changes in order inside the open transaction; the new number of each. Raises `VersionMismatch`."""
-    queue_for(connection, (" ".join(subject_of(change)) for change in changes))
-    records = _Records(connection, [change for change in changes if isinstance(change, Put | Delete)])
+    queue_for(connection, changed=_names(changes, Put | Delete | Append | Erase), required=_names(changes, Require))
+    records = _Records(connection, [change for change in changes if isinstance(change, Put | Delete | Require)])
     numbers = [_apply(connection, records, change) for change in changes]
     records.save()
     return numbers
+
+
+def _names(changes: Sequence[Change], kind: UnionType | type[Change]) -> set[str]:
+    return {" ".join(subject_of(change)) for change in changes if isinstance(change, kind)}
 
 
 def _apply(connection: sa.Connection, records: "_Records", change: Change) -> int:
@@ -40,6 +45,8 @@ def _apply(connection: sa.Connection, records: "_Records", change: Change) -> in
             return records.put(change)
         case Delete():
             return records.delete(change)
+        case Require():
+            return records.require(change)
         case Append():
             return _append(connection, change)
         case Erase():
@@ -72,7 +79,7 @@ def _execute_many(connection: sa.Connection, statement: sa.Executable, rows: lis
 class _Records:
     """The records that a write is about: read at once before its changes, saved at once after them."""
 
-    def __init__(self, connection: sa.Connection, changes: Sequence[Put | Delete]) -> None:
+    def __init__(self, connection: sa.Connection, changes: Sequence[Put | Delete | Require]) -> None:
         self._connection = connection
         self._stored: dict[_Id, tuple[int, bool]] = {}
         self._changed: dict[_Id, tuple[int, str | None]] = {}
@@ -101,15 +108,24 @@ class _Records:
         self._changed[change.kind, change.key] = version, None
         return version
 
+    def require(self, change: Require) -> int:
+        version, exists = self._standing(change)
+        if not exists:
+            raise NotFound(f"There is no such {change.kind} any more.")
+        return version
+
     def _expected(self, change: Put | Delete) -> tuple[int, bool]:
-        """The record's version so far and whether it exists, which is what the change expects."""
-        record = change.kind, change.key
-        version, exists = self._stored.get(record, (0, False))
-        if record in self._changed:
-            version, text = self._changed[record]
-            exists = text is not None
+        version, exists = self._standing(change)
         _expect(change.kind, change.expected_version, version if exists else 0)
         return version, exists
+
+    def _standing(self, change: Put | Delete | Require) -> tuple[int, bool]:
+        """The record's version so far and whether it exists, as the changes before this one leave it."""
+        record = change.kind, change.key
+        if record in self._changed:
+            version, text = self._changed[record]
+            return version, text is not None
+        return self._stored.get(record, (0, False))
 
     def save(self) -> None:
         now = microseconds_now()
