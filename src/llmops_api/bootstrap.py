@@ -93,6 +93,8 @@ def _provider(name: str, settings: Settings) -> tuple[str, dict[str, Any]]:
 
 
 def _embedder(settings: Settings) -> tuple[str, dict[str, Any]]:
+    if settings.embedder == "bedrock":
+        return "bedrock", {"model": settings.embedder_model}
     if settings.embedder != "openai_compatible":
         return settings.embedder, {}
     ref = ModelRef.parse(settings.embedder_model)

@@ -12,6 +12,7 @@ Opener = Callable[..., AbstractAsyncContextManager[Any]]
 TECHNOLOGIES: Mapping[str, str] = {
     "scripted": "llmops_api.adapters.scripted.model",
     "openai_compatible": "llmops_api.adapters.openai_compatible.model",
+    "bedrock": "llmops_api.adapters.bedrock.model",
     "minilm": "llmops_api.adapters.minilm",
     "embedded": "llmops_api.adapters.embedded.index",
     "database": "llmops_api.adapters.database.store",

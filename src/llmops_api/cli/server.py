@@ -125,7 +125,11 @@ def log_to_stderr(level: str) -> None:
         "filters": {"request": {"()": "llmops_api.request_context.RequestIdFilter"}},
         "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(request_id)s %(name)s: %(message)s"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "filters": ["request"], "formatter": "line"}},
-        "loggers": {"alembic": {"level": "WARNING"}, "uvicorn": {"level": "WARNING"}},
+        "loggers": {
+            "alembic": {"level": "WARNING"},
+            "botocore": {"level": "INFO"},  # below, it writes every prompt that it sends
+            "uvicorn": {"level": "WARNING"},
+        },
         "root": {"level": level, "handlers": ["stderr"]},
     }
     logging.config.dictConfig(configuration)

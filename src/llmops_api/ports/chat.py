@@ -32,13 +32,16 @@ Part = TextPart
 
 @dataclass(frozen=True, slots=True)
 class Message:
+    """`stable`: all up to its end is the same in request after request, so a provider's prompt cache may keep it."""
+
     role: Role
     parts: tuple[Part, ...]
+    stable: bool = False
 
     @classmethod
-    def of(cls, role: Role, text: str) -> "Message":
+    def of(cls, role: Role, text: str, *, stable: bool = False) -> "Message":
         """A message of one text part."""
-        return cls(role, (TextPart(text),))
+        return cls(role, (TextPart(text),), stable)
 
     @property
     def text(self) -> str:

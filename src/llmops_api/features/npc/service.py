@@ -205,7 +205,7 @@ def _request(draft: Draft, prompt: Prompt, character: Character) -> ChatRequest:
     opening = draft.opening
     user = partial(prompt.block, "user")
     system = prompt.block("system", world=opening.world, character=character, locale=opening.locale)
-    messages = [Message.of(Role.SYSTEM, system)]
+    messages = [Message.of(Role.SYSTEM, system, stable=True)]
     for turn in opening.history:
         if turn.text:
             messages.append(Message.of(Role.USER, user(documents=(), facts={}, text=turn.player_text)))

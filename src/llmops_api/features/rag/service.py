@@ -56,7 +56,7 @@ class Ask:
         prompt = self.prompts.render(
             PROMPT, question=body.question, documents=found.hits, locale=body.locale or world.locale, world=world
         )
-        messages = (Message.of(Role.SYSTEM, prompt.system), Message.of(Role.USER, prompt.user))
+        messages = (Message.of(Role.SYSTEM, prompt.system, stable=True), Message.of(Role.USER, prompt.user))
         return ChatRequest(model="", messages=messages, deadline=watch.deadline)
 
 
