@@ -43,6 +43,20 @@ class TestSQLite(StateStoreContract):
     pass
 
 
+class TestPostgreSQL(StateStoreContract):
+    """On asyncpg, which a URL that names no driver means."""
+
+    @pytest.fixture
+    def url(self, postgresql_database: str) -> str:
+        return postgresql_database
+
+
+class TestPostgreSQLOnPsycopg(StateStoreContract):
+    @pytest.fixture
+    def url(self, postgresql_database: str) -> str:
+        return postgresql_database.replace("postgresql://", "postgresql+psycopg://")
+
+
 async def _start_writer(url: str, name: str, count: int) -> Process:
     return await asyncio.create_subprocess_exec(sys.executable, str(WRITER), url, name, str(count), stdout=PIPE)
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -15,21 +16,25 @@ from llmops_api.ports.state import Change, Event, Record, StateStore
 
 Result = TypeVar("Result")
 
-_OF_KIND = sa.select(RECORDS.c.key, RECORDS.c.version, RECORDS.c.value, RECORDS.c.updated_at).where(
-    RECORDS.c.kind == sa.bindparam("kind"), RECORDS.c.value.is_not(None)
+_EVER_OF_KIND = sa.select(RECORDS.c.key, RECORDS.c.version, RECORDS.c.value, RECORDS.c.updated_at).where(
+    RECORDS.c.kind == sa.bindparam("kind")
 )
+_OF_KIND = _EVER_OF_KIND.where(RECORDS.c.value.is_not(None))
 _BY_KEY = _OF_KIND.where(RECORDS.c.key == sa.bindparam("key"))
 _BY_KEYS = _OF_KIND.where(RECORDS.c.key.in_(sa.bindparam("keys", expanding=True)))
 _PING = sa.select(RECORDS.c.version).limit(1)
 
+POOL_SIZE = 8
+
 
 @asynccontextmanager
-async def open_state_store(*, database_url: str) -> AsyncIterator[StateStore]:
+async def open_state_store(*, database_url: str, pool_size: int = POOL_SIZE) -> AsyncIterator[StateStore]:
     """Open the database, its tables brought up to date, until the block ends; `BackendUnavailable` when that fails.
 
     `database_url` is SQLAlchemy's: `sqlite+aiosqlite:///data/state.sqlite`, `postgresql+asyncpg://user@host/name`.
+    On PostgreSQL `pool_size` connections read, and as many write.
     """
-    async with open_engines(database_url) as engines:
+    async with open_engines(database_url, pool_size=pool_size) as engines:
         with reachable():
             async with engines.writing.begin() as connection:
                 await connection.run_sync(migrate)
@@ -78,8 +83,7 @@ class DatabaseStateStore:
 
     async def _write(self, changes: Sequence[Change]) -> "list[int]":
         with reachable():
-            async with self._engines.writing.begin() as connection:
-                return await connection.run_sync(apply, changes)
+            return await self._engines.write(partial(apply, changes=changes))
 
     async def ping(self) -> None:
         await self._rows(_PING)
@@ -88,10 +92,11 @@ class DatabaseStateStore:
         return await self._to_its_end(self._read(statement, parameters))
 
     async def _read(self, statement: sa.Select[Any], parameters: Mapping[str, Any]) -> Sequence[sa.Row[Any]]:
+        def execute(connection: sa.Connection) -> Sequence[sa.Row[Any]]:
+            return connection.execute(statement, parameters).all()
+
         with reachable():
-            async with self._engines.reading.connect() as connection:
-                rows: Sequence[sa.Row[Any]] = (await connection.execute(statement, parameters)).all()
-                return rows
+            return await self._engines.read(execute)
 
     async def _to_its_end(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Await a call that goes on when its caller is cancelled: breaking it off would cost the pool a connection."""
@@ -106,10 +111,13 @@ class DatabaseStateStore:
             # Looked at, so that the failure of a call that nobody awaits any more is not reported as overlooked.
             task.exception()
 
-    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
+    async def list(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000, deleted: bool = False
+    ) -> list[Record]:
         require_name(kind, prefix, after)
         key = RECORDS.c.key
-        found = _OF_KIND.where(key > after if after >= prefix else key >= prefix)
+        of_kind = _EVER_OF_KIND if deleted else _OF_KIND
+        found = of_kind.where(key > after if after >= prefix else key >= prefix)
         end = _end_of(prefix)
         if end is not None:
             found = found.where(key < end)
