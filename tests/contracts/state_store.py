@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llmops_api.errors import BadInput, NotFound, VersionMismatch
-from llmops_api.ports.state import Append, Delete, Erase, Put, Require, StateStore
+from llmops_api.ports.state import Append, Delete, Erase, Put, Record, Require, Restore, StateStore
 
 PREFIX_TRAPS = [
     "",
@@ -316,6 +316,51 @@ class StateStoreContract:
         for value in ({"n": 2**64}, {"n": object()}, {1: "one"}):
             with pytest.raises(BadInput):
                 await store.write(Put("k", "a", value))  # type: ignore[dict-item]  # a wrong key is the point
+
+    async def test_a_restored_record_is_as_it_was_elsewhere(self, store: StateStore) -> None:
+        """Its number and its moment too, over whatever was there, and its next version is the next number."""
+        moment = datetime(2021, 5, 4, 3, 2, 1, 987_654, tzinfo=UTC)
+        await store.write(*(Put("k", "a", {"n": n}) for n in range(9)))
+
+        assert await store.write(Restore("k", "a", 5, {"n": 1}, moment), Restore("k", "b", 3, {}, moment)) == [5, 3]
+
+        assert await store.list("k") == [Record("k", "a", 5, {"n": 1}, moment), Record("k", "b", 3, {}, moment)]
+        assert await store.write(Put("k", "a", {}, expected_version=5)) == [6]
+
+    async def test_what_a_deletion_left_can_be_listed_and_restored(self, store: StateStore) -> None:
+        """The number goes on counting where it was restored; nothing else sees that there was a record."""
+        moment = datetime(2021, 5, 4, tzinfo=UTC)
+        await store.write(Put("k", "a", {"n": 1}), Put("k", "b", {}), Put("k", "c", {}))
+        await store.write(Delete("k", "a"), Delete("k", "c", forget=True))
+        await store.write(Restore("k", "d", 7, None, moment))
+
+        listed = await store.list("k", deleted=True)
+
+        assert [(each.key, each.version, each.value, each.deleted) for each in listed] == [
+            ("a", 2, {}, True),
+            ("b", 1, {}, False),
+            ("d", 7, {}, True),
+        ]
+        assert listed[2].updated_at == moment
+        assert [record.key for record in await store.list("k", after="a", limit=1, deleted=True)] == ["b"]
+        assert [record.key for record in await store.list("k")] == ["b"]
+        assert await store.get("k", "d") is None
+        assert await store.write(Put("k", "d", {}, expected_version=0)) == [8]
+
+    async def test_an_event_may_say_when_it_was_recorded_elsewhere(self, store: StateStore) -> None:
+        """To the microsecond; the others were recorded now."""
+        moments = (
+            datetime(2021, 5, 4, 3, 2, 1, 1, tzinfo=UTC),
+            datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        )
+        await store.write(Append("s", ({"n": 1}, {"n": 2}), recorded_at=moments))
+        await store.write(Append("s", ({"n": 3},)))
+
+        events = await store.read("s")
+
+        assert [(event.position, event.value["n"]) for event in events] == [(1, 1), (2, 2), (3, 3)]
+        assert tuple(event.recorded_at for event in events[:2]) == moments
+        assert abs(events[2].recorded_at - datetime.now(UTC)) < timedelta(minutes=1)
 
     async def test_a_store_that_is_open_answers_a_ping(self, store: StateStore) -> None:
         """An empty one too."""

@@ -14,11 +14,14 @@ Value = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Record:
+    """`deleted`: only the number is left of it, and the value is empty; such a one is seen in a `list` that asks for it."""
+
     kind: str
     key: str
     version: int
     value: Value
     updated_at: datetime
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,15 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Add events to the end of a stream. `expected_position` is that of its last event so far (0: none)."""
+    """Add events to the end of a stream. `expected_position` is that of its last event so far (0: none).
+
+    `recorded_at` says for each value when it was recorded elsewhere; empty: now.
+    """
 
     stream: str
     values: tuple[Value, ...]
     expected_position: int | None = None
+    recorded_at: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +83,19 @@ class Require:
     key: str
 
 
-Change = Put | Delete | Append | Erase | Require
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """Write a record as it stood in another store, with its number and its moment, whatever is there. `value` None: as a
+    deletion has left it."""
+
+    kind: str
+    key: str
+    version: int
+    value: Value | None
+    updated_at: datetime
+
+
+Change = Put | Delete | Append | Erase | Require | Restore
 
 
 class StateStore(Protocol):
@@ -106,6 +125,11 @@ class StateStore(Protocol):
         ...
 
     # The last of the methods: below it, `list` would name this method in annotations.
-    async def list(self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000) -> list[Record]:
-        """Records whose key begins with `prefix` and comes after the key `after`, by key (code point order)."""
+    async def list(
+        self, kind: str, *, prefix: str = "", after: str = "", limit: int = 1000, deleted: bool = False
+    ) -> list[Record]:
+        """Records whose key begins with `prefix` and comes after the key `after`, by key (code point order).
+
+        With `deleted`, those too of which a deletion has left the number.
+        """
         ...

@@ -21,7 +21,8 @@ _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def record_of(kind: str, row: sa.Row[Any]) -> Record:
-    return Record(kind, row.key, row.version, orjson.loads(row.value), _moment(row.updated_at))
+    value = {} if row.value is None else orjson.loads(row.value)
+    return Record(kind, row.key, row.version, value, _moment(row.updated_at), deleted=row.value is None)
 
 
 def event_of(row: sa.Row[Any]) -> Event:
@@ -30,6 +31,10 @@ def event_of(row: sa.Row[Any]) -> Event:
 
 def _moment(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)
+
+
+def microseconds_of(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
 def microseconds_now() -> int:

@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 
 from llmops_api.adapters.database.engine import queue_for
-from llmops_api.adapters.database.rows import batches, encode, microseconds_now, subject_of
+from llmops_api.adapters.database.rows import batches, encode, microseconds_now, microseconds_of, subject_of
 from llmops_api.adapters.database.schema import EVENTS, RECORDS
 from llmops_api.errors import NotFound, VersionMismatch
-from llmops_api.ports.state import Append, Change, Delete, Erase, Put, Require
+from llmops_api.ports.state import Append, Change, Delete, Erase, Put, Require, Restore
 
 _Id = tuple[str, str]
 _THIS_RECORD = (RECORDS.c.kind == sa.bindparam("of_kind"), RECORDS.c.key == sa.bindparam("of_key"))
@@ -28,8 +28,12 @@ _ERASE = sa.delete(EVENTS).where(EVENTS.c.stream == sa.bindparam("of"))
 
 def apply(connection: sa.Connection, changes: Sequence[Change]) -> list[int]:
     """Make the changes in order inside the open transaction; the new number of each. Raises `VersionMismatch`."""
-    queue_for(connection, changed=_names(changes, Put | Delete | Append | Erase), required=_names(changes, Require))
-    records = _Records(connection, [change for change in changes if isinstance(change, Put | Delete | Require)])
+    queue_for(
+        connection, changed=_names(changes, Put | Delete | Append | Erase | Restore), required=_names(changes, Require)
+    )
+    records = _Records(
+        connection, [change for change in changes if isinstance(change, Put | Delete | Require | Restore)]
+    )
     numbers = [_apply(connection, records, change) for change in changes]
     records.save()
     return numbers
@@ -47,6 +51,8 @@ def _apply(connection: sa.Connection, records: "_Records", change: Change) -> in
             return records.delete(change)
         case Require():
             return records.require(change)
+        case Restore():
+            return records.restore(change)
         case Append():
             return _append(connection, change)
         case Erase():
@@ -57,10 +63,10 @@ def _apply(connection: sa.Connection, records: "_Records", change: Change) -> in
 def _append(connection: sa.Connection, change: Append) -> int:
     last = connection.scalar(_LAST, {"of": change.stream}) or 0
     _expect("stream", change.expected_position, last)
-    now = microseconds_now()
+    moments = [microseconds_of(each) for each in change.recorded_at] or [microseconds_now()] * len(change.values)
     rows = [
-        {"stream": change.stream, "position": position, "value": encode(value), "recorded_at": now}
-        for position, value in enumerate(change.values, last + 1)
+        {"stream": change.stream, "position": position, "value": encode(value), "recorded_at": recorded_at}
+        for position, (value, recorded_at) in enumerate(zip(change.values, moments, strict=True), last + 1)
     ]
     _execute_many(connection, _APPEND, rows)
     return last + len(rows)
@@ -79,10 +85,11 @@ def _execute_many(connection: sa.Connection, statement: sa.Executable, rows: lis
 class _Records:
     """The records that a write is about: read at once before its changes, saved at once after them."""
 
-    def __init__(self, connection: sa.Connection, changes: Sequence[Put | Delete | Require]) -> None:
+    def __init__(self, connection: sa.Connection, changes: Sequence[Put | Delete | Require | Restore]) -> None:
         self._connection = connection
         self._stored: dict[_Id, tuple[int, bool]] = {}
-        self._changed: dict[_Id, tuple[int, str | None]] = {}
+        self._changed: dict[_Id, tuple[int, str | None, int]] = {}
+        self._now = microseconds_now()
         keys_of = defaultdict[str, set[str]](set)
         for change in changes:
             keys_of[change.kind].add(change.key)
@@ -96,7 +103,7 @@ class _Records:
 
     def put(self, change: Put) -> int:
         version, _ = self._expected(change)
-        self._changed[change.kind, change.key] = version + 1, encode(change.value)
+        self._changed[change.kind, change.key] = version + 1, encode(change.value), self._now
         return version + 1
 
     def delete(self, change: Delete) -> int:
@@ -105,8 +112,13 @@ class _Records:
             version = 0
         elif exists:
             version += 1
-        self._changed[change.kind, change.key] = version, None
+        self._changed[change.kind, change.key] = version, None, self._now
         return version
+
+    def restore(self, change: Restore) -> int:
+        text = None if change.value is None else encode(change.value)
+        self._changed[change.kind, change.key] = change.version, text, microseconds_of(change.updated_at)
+        return change.version
 
     def require(self, change: Require) -> int:
         version, exists = self._standing(change)
@@ -123,15 +135,14 @@ class _Records:
         """The record's version so far and whether it exists, as the changes before this one leave it."""
         record = change.kind, change.key
         if record in self._changed:
-            version, text = self._changed[record]
+            version, text, _ = self._changed[record]
             return version, text is not None
         return self._stored.get(record, (0, False))
 
     def save(self) -> None:
-        now = microseconds_now()
         inserts, updates, forgets = [], [], []
-        for (kind, key), (version, text) in self._changed.items():
-            row = {"version": version, "value": text, "updated_at": now}
+        for (kind, key), (version, text, updated_at) in self._changed.items():
+            row = {"version": version, "value": text, "updated_at": updated_at}
             this = {"of_kind": kind, "of_key": key}
             if (kind, key) not in self._stored:
                 inserts += [{"kind": kind, "key": key, **row}] if version else []
