@@ -102,6 +102,7 @@ class DBOSJobs(JobRunnerContract):
         self, database_url: str, open_runner: OpenJobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("llmops_api.adapters.dbos_jobs.runner._ADOPTION_SECONDS", 0.2)
+        monkeypatch.setattr("llmops_api.adapters.dbos_jobs.runner._BEAT_SECONDS", 0.1)
         work = Work()
         async with a_worker(database_url, "job_1", upto=10_000) as first:
             await first.until("at job_1 0")
@@ -114,6 +115,12 @@ class DBOSJobs(JobRunnerContract):
                 await work.until(lambda: bool(work.calls))
 
         assert work.calls == ["job_1"]
+
+
+class TestOnPostgreSQL(DBOSJobs):
+    @pytest.fixture
+    def database_url(self, postgresql_database: str) -> str:
+        return postgresql_database
 
 
 class TestOnSQLite(DBOSJobs):
