@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 from fastapi import FastAPI
 
+from llmops_api.core.conversations import Reason, SpokenBy, Turn
 from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import World, Worlds
@@ -128,3 +129,23 @@ def events_of(stream: str) -> list[tuple[str, dict[str, Any]]]:
     """The events of a stream, each with its data, without the comments."""
     blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in stream.strip().split("\n\n")]
     return [(block["event"], orjson.loads(block["data"])) for block in blocks if "event" in block]
+
+
+def a_turn(number: int = 1) -> Turn:
+    return Turn(
+        turn_id=f"turn_{number}",
+        line_id=f"line_{number}",
+        player_text="When does the gate close?",
+        text="At nine. Every night.",
+        sentences=("At nine.", "Every night."),
+        spoken_by=SpokenBy.MODEL,
+        reason=Reason.DEADLINE,
+        locale="en",
+        citations=({"document_id": "place/gate", "title": "Gate", "quote": "It closes at nine.", "score": 0.5},),
+        versions={"character": 1, "prompt": "npc-dialogue@1", "lore": "l.1"},
+        model={"alias": "default", "provider": "scripted", "name": "demo"},
+        usage={"input_tokens": 3, "output_tokens": 4, "cache_read_tokens": 0, "cache_write_tokens": 0},
+        cost=None,
+        timing={"total_ms": 1.5},
+        facts={"hour": 21},
+    )

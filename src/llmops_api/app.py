@@ -16,16 +16,17 @@ from llmops_api.core.conversations import Conversations
 from llmops_api.core.idempotency import Receipts
 from llmops_api.core.jobs import Jobs
 from llmops_api.core.keys import Keys
-from llmops_api.core.lore import LoreLibrary
+from llmops_api.core.lore import REINDEX, LoreLibrary
 from llmops_api.core.models import Models
 from llmops_api.core.prompts import PromptLibrary
+from llmops_api.core.removal import Removal
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import Worlds
 from llmops_api.features import ROUTERS
 from llmops_api.features.npc.authored import AuthoredLines
 from llmops_api.features.npc.recorder import Recorder
 from llmops_api.features.npc.service import Dialogue
-from llmops_api.features.rag.ingest import INGEST, REINDEX, Ingest, Reindex
+from llmops_api.features.rag.ingest import INGEST, Ingest, Reindex
 from llmops_api.first_start import load_sample, make_first_key, mend
 from llmops_api.ports.backends import Backends
 from llmops_api.request_context import RequestContext
@@ -40,7 +41,7 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with nullcontext(backends) if backends else open_backends(settings) as opened:
             await _furnish(app, settings, opened)
-            mending = asyncio.create_task(mend(app.state.worlds, app.state.lore))
+            mending = asyncio.create_task(mend(app.state.removal, app.state.worlds, app.state.lore))
             # What was made until now lives as long as the service; else each full collection stops it for 0.1 s.
             gc.freeze()
             try:
@@ -93,6 +94,7 @@ async def _furnish(app: FastAPI, settings: Settings, backends: Backends) -> None
         new_id,
     )
     rooms.jobs = Jobs(state, backends.jobs, backends.now, new_id)
+    rooms.removal = Removal(state, lore, rooms.worlds, (rooms.jobs, rooms.conversations, rooms.characters, rooms.lore))
     if admin_key is None:
         await make_first_key(settings.key_file, rooms.keys)
     await load_sample(settings.seed, state, rooms.worlds, rooms.lore, rooms.characters)

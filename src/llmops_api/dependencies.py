@@ -13,6 +13,7 @@ from llmops_api.core.keys import Keys, Principal, Scope
 from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.models import Models
 from llmops_api.core.prompts import PromptLibrary
+from llmops_api.core.removal import Removal
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.worlds import World, Worlds
 from llmops_api.errors import AuthenticationError, NotFound
@@ -91,6 +92,7 @@ SettingsDep = Annotated[Settings, _opened("settings")]
 BackendsDep = Annotated[Backends, _opened("backends")]
 KeysDep = Annotated[Keys, _opened("keys")]
 WorldsDep = Annotated[Worlds, _opened("worlds")]
+RemovalDep = Annotated[Removal, _opened("removal")]
 LoreDep = Annotated[LoreLibrary, _opened("lore")]
 RetrieverDep = Annotated[Retriever, _opened("retriever")]
 ModelsDep = Annotated[Models, _opened("models")]

@@ -11,6 +11,7 @@ from pathlib import Path
 from llmops_api.core.characters import Characters
 from llmops_api.core.keys import Keys, Scope
 from llmops_api.core.lore import LoreLibrary
+from llmops_api.core.removal import Removal
 from llmops_api.core.seeding import SAMPLE, seed
 from llmops_api.core.worlds import Worlds
 from llmops_api.errors import BadInput, VersionMismatch
@@ -72,8 +73,9 @@ async def load_sample(
         log.info("loaded the sample world as %s", name)
 
 
-async def mend(worlds: Worlds, lore: LoreLibrary) -> None:
-    """Bring every world's index in step with its records: whatever a crash has left between them is closed here."""
+async def mend(removal: Removal, worlds: Worlds, lore: LoreLibrary) -> None:
+    """Close what a crash has left open: worlds that are half deleted, indexes that are not in step with their records."""
+    await removal.finish_all()
     after = ""
     while found := await worlds.list(after=after):
         for world in found:

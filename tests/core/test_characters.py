@@ -6,15 +6,17 @@ from dataclasses import replace
 import pytest
 
 from llmops_api.core.characters import CHARACTER_VERSION, Character, Characters, Knowledge
+from llmops_api.core.worlds import WORLD, inside
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.lore_index import Filter
-from llmops_api.ports.state import StateStore
+from llmops_api.ports.state import Put, StateStore
 
 GUARD = Character("guard", "Joss", knowledge=Knowledge(tags=("common",)), fallback_lines=("Hm.", "Not now."))
 
 
 @pytest.fixture
-def characters(state: StateStore) -> Characters:
+async def characters(state: StateStore) -> Characters:
+    await state.write(Put(WORLD, "w", {}), Put(WORLD, "w2", {}))
     return Characters(state)
 
 
@@ -105,7 +107,7 @@ async def test_deleting_all_of_a_world_leaves_the_others(characters: Characters)
     for world in ("w", "w2"):
         await characters.put(world, GUARD)
         await characters.put(world, replace(GUARD, personality="cross"))
-    await characters.delete_all("w")
+    await characters.delete_all("w", inside("w"))
 
     assert await characters.list("w") == []
     assert len(await characters.versions("w2", "guard")) == 2

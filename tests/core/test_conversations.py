@@ -5,35 +5,18 @@ from dataclasses import replace
 
 import pytest
 
-from llmops_api.core.conversations import Conversation, Conversations, Criteria, Listener, Reason, SpokenBy, Turn
+from llmops_api.core.conversations import Conversation, Conversations, Criteria, Listener
+from llmops_api.core.worlds import WORLD, inside
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.state import Put, StateStore
+from tests.support import a_turn
 
 TALK = Conversation("conv_1", "w", "guard", "p1", "s1", "2026-01-01T00:00:00+00:00", is_new=True)
 
 
-def a_turn(number: int = 1) -> Turn:
-    return Turn(
-        turn_id=f"turn_{number}",
-        line_id=f"line_{number}",
-        player_text="When does the gate close?",
-        text="At nine. Every night.",
-        sentences=("At nine.", "Every night."),
-        spoken_by=SpokenBy.MODEL,
-        reason=Reason.DEADLINE,
-        locale="en",
-        citations=({"document_id": "place/gate", "title": "Gate", "quote": "It closes at nine.", "score": 0.5},),
-        versions={"character": 1, "prompt": "npc-dialogue@1", "lore": "l.1"},
-        model={"alias": "default", "provider": "scripted", "name": "demo"},
-        usage={"input_tokens": 3, "output_tokens": 4, "cache_read_tokens": 0, "cache_write_tokens": 0},
-        cost=None,
-        timing={"total_ms": 1.5},
-        facts={"hour": 21},
-    )
-
-
 @pytest.fixture
-def conversations(state: StateStore) -> Conversations:
+async def conversations(state: StateStore) -> Conversations:
+    await state.write(Put(WORLD, "w", {}), Put(WORLD, "w2", {}))
     return Conversations(state)
 
 
@@ -96,10 +79,9 @@ async def test_a_deleted_conversation_is_gone_and_a_late_turn_does_not_bring_it_
     await conversations.record(TALK, a_turn())
     stored = await conversations.get("w", "conv_1")
     await conversations.delete("w", "conv_1")
-    await conversations.record(stored, a_turn(2))
-
-    with pytest.raises(NotFound):
-        await conversations.get("w", "conv_1")
+    for late in (lambda: conversations.record(stored, a_turn(2)), lambda: conversations.get("w", "conv_1")):
+        with pytest.raises(NotFound):
+            await late()
     assert await state.read(stored.stream) == []
     assert await conversations.list("w", Criteria(player_id="p1")) == []
 
@@ -146,7 +128,7 @@ async def test_deleting_all_of_a_world_leaves_nothing_of_it_and_all_of_the_other
     listener = Listener("w", "guard", "p1")
     await conversations.record(TALK, a_turn(), listener.heard({"fallback": "Hm."}))
     await conversations.record(replace(TALK, world_id="w2"), a_turn())
-    await conversations.delete_all("w")
+    await conversations.delete_all("w", inside("w"))
 
     assert await conversations.list("w", Criteria()) == []
     assert await conversations.list("w", Criteria(save_id="s1")) == []

@@ -7,7 +7,7 @@ import pytest
 from llmops_api.core.documents import Document
 from llmops_api.core.lore import DOCUMENT
 from llmops_api.core.retrieval import Mode
-from llmops_api.core.worlds import World
+from llmops_api.core.worlds import LorePointer, World, inside
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import Delete, Put, StateStore
@@ -93,7 +93,7 @@ async def test_sync_touches_no_other_world(library: Library) -> None:
 async def test_a_rebuild_leaves_out_what_has_no_record(library: Library, state: StateStore) -> None:
     """Also what an interrupted rebuild has already taken over."""
     pointer = await library.worlds.pointer("w")
-    building = await library.worlds.new_index()
+    building = await library.worlds.new_index("en")
     await library.worlds.move("w", replace(pointer, building=building))
     await library.lore.put(WORLD, replace(BELL, text="It hangs in the tower now."))
     await state.write(Delete(DOCUMENT, "w/item/bell"))
@@ -127,7 +127,7 @@ async def test_a_rebuild_tells_how_far_it_is(library: Library) -> None:
 
 async def test_what_is_written_during_a_rebuild_is_in_both_indexes(library: Library, index: LoreIndex) -> None:
     pointer = await library.worlds.pointer("w")
-    pointer = await library.worlds.move("w", replace(pointer, building=await library.worlds.new_index()))
+    pointer = await library.worlds.move("w", replace(pointer, building=await library.worlds.new_index("en")))
     await library.lore.put(WORLD, replace(BELL, text="It hangs in the tower now."))
     await library.lore.delete(WORLD, "place/mill")
 
@@ -141,7 +141,7 @@ async def test_an_interrupted_rebuild_with_another_embedder_is_begun_anew(
     library: Library, state: StateStore, index: LoreIndex
 ) -> None:
     pointer = await library.worlds.pointer("w")
-    interrupted = await library.worlds.new_index()
+    interrupted = await library.worlds.new_index("en")
     await library.worlds.move("w", replace(pointer, building=interrupted))
     other = library_of(state, index, CountingEmbedder("other"))
     built = await other.lore.rebuild(WORLD, _nothing)
@@ -188,7 +188,7 @@ async def test_the_lore_of_a_world_that_is_gone_is_removed_and_no_other(library:
     other = World("w2", "W2")
     await library.worlds.put(other)
     await library.lore.put(other, BELL)
-    await library.lore.delete_all("w")
+    await library.lore.delete_all("w", inside("w"))
 
     assert await library.lore.list(WORLD) == []
     assert len(await library.lore.list(other)) == 1
@@ -201,3 +201,50 @@ async def test_what_can_be_found_is_counted(library: Library, state: StateStore)
     await library.lore.sync(WORLD)
 
     assert (before, await library.lore.count(WORLD)) == (2, 3)
+
+
+async def test_nothing_is_stored_in_a_world_that_is_gone(library: Library) -> None:
+    await library.worlds.hide("w")
+
+    with pytest.raises(NotFound):
+        await library.lore.put(WORLD, replace(BELL, text="Of bronze."))
+
+    assert [each.text for each in await library.lore.list(WORLD)] == [BELL.text, MILL.text]
+
+
+async def test_a_document_that_is_put_while_an_index_is_swapped_is_stored_and_found(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The swap comes between reading the pointer and writing to the index that it named."""
+    seen, pointer = [], library.worlds.pointer
+
+    async def overtaken(world_id: str) -> LorePointer:
+        seen.append(await pointer(world_id))
+        if len(seen) == 2:
+            await library.lore.rebuild(replace(WORLD, locale="de"), _nothing)
+        return seen[-1]
+
+    monkeypatch.setattr(library.worlds, "pointer", overtaken)
+    await library.lore.put(WORLD, replace(BELL, text="It sank in the great flood."))
+
+    assert seen[1].live != (await pointer("w")).live
+    assert await _keyword(library, "flood") == ["item/bell"]
+
+
+async def test_a_document_in_another_language_is_found_by_whoever_asks_in_the_worlds(library: Library) -> None:
+    """And by who says in which language; Snowball stems the word differently in the two."""
+    await library.lore.put(WORLD, Document("item/zorb", "Zorbling", "Ein kleines Wesen.", locale="de-AT"))
+
+    for locale in (None, "de"):
+        assert await library.found(WORLD, "zorbling", mode=Mode.KEYWORD, locale=locale) == ["item/zorb"]
+
+
+async def test_an_index_is_built_anew_when_the_language_of_its_world_has_changed(library: Library) -> None:
+    german = replace(WORLD, locale="de-DE")
+    await library.worlds.put(german)
+    outdated = await library.lore.is_outdated(german)
+    await library.lore.sync(german)
+
+    assert outdated
+    assert not await library.lore.is_outdated(german)
+    assert await library.found(german, "grinds", mode=Mode.KEYWORD) == ["place/mill"]

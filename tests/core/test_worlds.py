@@ -5,11 +5,14 @@ from itertools import count
 
 import pytest
 
-from llmops_api.core.worlds import POINTER, IndexRef, World, Worlds
-from llmops_api.errors import NotFound, VersionMismatch
+from llmops_api.core.characters import Character, Characters
+from llmops_api.core.conversations import Conversation, Conversations, Criteria
+from llmops_api.core.removal import Removal
+from llmops_api.core.worlds import POINTER, REMOVAL, IndexRef, World, Worlds
+from llmops_api.errors import ConflictError, NotFound, VersionMismatch
 from llmops_api.ports.lore_index import LoreIndex, Query
-from llmops_api.ports.state import StateStore
-from tests.support import CountingEmbedder
+from llmops_api.ports.state import Require, StateStore
+from tests.support import CountingEmbedder, a_turn
 
 SALTMARSH = World("saltmarsh", "Saltmarsh", locale="pt-BR", dialogue={"deadline_ms": 900}, gate_threshold=0.5)
 
@@ -18,6 +21,11 @@ SALTMARSH = World("saltmarsh", "Saltmarsh", locale="pt-BR", dialogue={"deadline_
 def worlds(state: StateStore, index: LoreIndex) -> Worlds:
     numbers = count(1)
     return Worlds(state, index, CountingEmbedder("letters"), lambda prefix: f"{prefix}_{next(numbers)}")
+
+
+@pytest.fixture
+def removal(state: StateStore, index: LoreIndex, worlds: Worlds) -> Removal:
+    return Removal(state, index, worlds, (Characters(state), Conversations(state)))
 
 
 async def test_a_world_comes_back_as_it_was_given(worlds: Worlds) -> None:
@@ -33,7 +41,7 @@ async def test_a_world_has_an_empty_index_of_todays_embedder_from_its_first_mome
     await worlds.put(SALTMARSH)
     pointer = await worlds.pointer("saltmarsh")
 
-    assert (pointer.live, pointer.building) == (IndexRef("lore_1", "letters"), None)
+    assert (pointer.live, pointer.building) == (IndexRef("lore_1", "letters", "pt"), None)
     assert (await index.search("lore_1", Query(("bell",)))).document_count == 0
 
 
@@ -72,13 +80,13 @@ async def test_worlds_are_listed_by_id_past_a_cursor(worlds: Worlds) -> None:
 
 
 async def test_a_world_that_is_deleted_is_gone_with_its_indexes(
-    worlds: Worlds, index: LoreIndex, state: StateStore
+    worlds: Worlds, removal: Removal, index: LoreIndex, state: StateStore
 ) -> None:
     """The one that was being built too."""
     await worlds.put(SALTMARSH)
     pointer = await worlds.pointer("saltmarsh")
-    await worlds.move("saltmarsh", replace(pointer, building=await worlds.new_index()))
-    await worlds.delete("saltmarsh")
+    await worlds.move("saltmarsh", replace(pointer, building=await worlds.new_index("pt")))
+    await removal.remove("saltmarsh")
 
     for name in ("lore_1", "lore_2"):
         with pytest.raises(NotFound):
@@ -88,11 +96,13 @@ async def test_a_world_that_is_deleted_is_gone_with_its_indexes(
     assert await state.get(POINTER, "saltmarsh") is None
 
 
-async def test_a_world_that_somebody_has_changed_is_not_deleted(worlds: Worlds, index: LoreIndex) -> None:
+async def test_a_world_that_somebody_has_changed_is_not_deleted(
+    worlds: Worlds, removal: Removal, index: LoreIndex
+) -> None:
     await worlds.put(SALTMARSH)
     await worlds.put(replace(SALTMARSH, title="Salt"))
     with pytest.raises(VersionMismatch):
-        await worlds.delete("saltmarsh", expected_version=1)
+        await removal.remove("saltmarsh", expected_version=1)
 
     assert (await worlds.get("saltmarsh")).title == "Salt"
     assert (await index.search("lore_1", Query())).document_count == 0
@@ -109,7 +119,60 @@ async def test_of_two_that_move_a_pointer_one_loses(worlds: Worlds) -> None:
     assert [each.name for each in moved.written] == ["lore_1", "lore_9"]
 
 
-async def test_a_world_that_is_not_there_is_not_found(worlds: Worlds) -> None:
-    for asked in (worlds.get, worlds.pointer, worlds.delete):
+async def test_a_world_that_is_not_there_is_not_found(worlds: Worlds, removal: Removal) -> None:
+    for asked in (worlds.get, worlds.pointer, removal.remove):
         with pytest.raises(NotFound):
             await asked("nowhere")
+
+
+async def test_nothing_is_written_into_a_world_that_is_gone(
+    worlds: Worlds, removal: Removal, state: StateStore
+) -> None:
+    """Not by one who had read it before, and not into the next world of that name."""
+    characters, conversations = Characters(state), Conversations(state)
+    talk = Conversation("conv_1", "saltmarsh", "guard", "p1", is_new=True)
+    await worlds.put(SALTMARSH)
+    await removal.remove("saltmarsh")
+
+    with pytest.raises(NotFound):
+        await characters.put("saltmarsh", Character("guard", "Joss"))
+    with pytest.raises(NotFound):
+        await conversations.record(talk, a_turn())
+    await worlds.put(SALTMARSH)
+    assert await characters.list("saltmarsh") == []
+    assert await conversations.list("saltmarsh", Criteria()) == []
+
+
+async def test_a_removal_that_a_crash_cut_off_is_finished_before_the_world_is_made_anew(
+    worlds: Worlds, removal: Removal, index: LoreIndex, state: StateStore
+) -> None:
+    """Until then nobody can make it."""
+    characters = Characters(state)
+    await worlds.put(SALTMARSH)
+    await characters.put("saltmarsh", Character("guard", "Joss"))
+    await worlds.hide("saltmarsh")
+
+    with pytest.raises(ConflictError, match="being deleted"):
+        await worlds.put(SALTMARSH)
+    await removal.finish_all()
+    await worlds.put(SALTMARSH)
+
+    assert await characters.list("saltmarsh") == []
+    with pytest.raises(NotFound):
+        await index.search("lore_1", Query())
+
+
+async def test_a_removal_that_comes_late_leaves_the_next_world_alone(
+    worlds: Worlds, removal: Removal, state: StateStore
+) -> None:
+    """Another replica had finished it, and the world was made anew."""
+    characters = Characters(state)
+    await worlds.put(SALTMARSH)
+    await removal.remove("saltmarsh")
+    await worlds.put(SALTMARSH)
+    await characters.put("saltmarsh", Character("guard", "Joss"))
+
+    with pytest.raises(NotFound):
+        await characters.delete_all("saltmarsh", Require(REMOVAL, "saltmarsh"))
+
+    assert len(await characters.list("saltmarsh")) == 1

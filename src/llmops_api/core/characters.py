@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from llmops_api.core.terms import language_of
+from llmops_api.core.worlds import inside
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.lore_index import Filter
-from llmops_api.ports.state import Delete, Put, Record, StateStore
+from llmops_api.ports.state import Delete, Put, Record, Require, StateStore
 
 CHARACTER = "character"
 """The current version of each, under `world/character`."""
@@ -139,7 +140,8 @@ class Characters:
             if current and current.value == character.fields:
                 return _character(current), False
             try:
-                version, *_ = await self._state.write(*_replacement(_key(world_id, character.id), character, current))
+                replacement = _replacement(_key(world_id, character.id), character, current)
+                version, *_ = await self._state.write(*replacement, inside(world_id))
             except VersionMismatch:
                 continue
             return await self.get(world_id, character.id, version=version), current is None
@@ -175,11 +177,11 @@ class Characters:
             return
         raise VersionMismatch("Other writers were always first; read the character and try again.")
 
-    async def delete_all(self, world_id: str) -> None:
-        """Remove the characters of a world that is already gone from sight."""
+    async def delete_all(self, world_id: str, meanwhile: Require) -> None:
+        """Remove the characters of a world that is gone from sight (`core/removal.py`)."""
         for kind in (CHARACTER, CHARACTER_VERSION):
             while records := await self._state.list(kind, prefix=f"{world_id}/", limit=_PAGE):
-                await self._state.write(*(Delete(kind, record.key) for record in records))
+                await self._state.write(*(Delete(kind, record.key) for record in records), meanwhile)
 
     async def versions(
         self, world_id: str, character_id: str, *, before: int | None = None, limit: int = 100

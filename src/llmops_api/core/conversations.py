@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from llmops_api.core.worlds import inside
 from llmops_api.errors import NotFound
-from llmops_api.ports.state import Append, Change, Delete, Erase, Event, Put, Record, StateStore
+from llmops_api.ports.state import Append, Change, Delete, Erase, Event, Put, Record, Require, StateStore
 
 CONVERSATION = "conversation"
 """What never changes of each, under `world/conversation`; its turns are the stream of the same name."""
@@ -175,13 +176,12 @@ class Conversations:
     async def record(self, conversation: Conversation, turn: Turn, *also: Change) -> None:
         """Add a turn at the end, with whatever else must be stored with it; a new conversation begins to exist.
 
-        Turns of one conversation may be recorded at the same time; none is lost. A conversation that was deleted
-        meanwhile stays deleted.
+        Turns of one conversation may be recorded at the same time; none is lost. Raises `NotFound` when the
+        conversation, or its world, was deleted meanwhile: it stays deleted.
         """
-        first = _opening(conversation) if conversation.is_new else ()
-        await self._state.write(*first, Append(conversation.stream, (turn.fields,)), *also)
-        if not conversation.is_new and await self._state.get(CONVERSATION, conversation.key) is None:
-            await self._state.write(Erase(conversation.stream))
+        opening = _opening(conversation) if conversation.is_new else [Require(CONVERSATION, conversation.key)]
+        added = Append(conversation.stream, (turn.fields,))
+        await self._state.write(inside(conversation.world_id), *opening, added, *also)
 
     async def history(self, conversation: Conversation, limit: int) -> list[Turn]:
         """The last `limit` turns, oldest first."""
@@ -207,12 +207,13 @@ class Conversations:
         """Remove a conversation with its turns. Raises `NotFound`."""
         await self._state.write(*_removal(await self.get(world_id, conversation_id)))
 
-    async def delete_all(self, world_id: str) -> None:
-        """Remove the conversations of a world that is already gone from sight."""
+    async def delete_all(self, world_id: str, meanwhile: Require) -> None:
+        """Remove the conversations of a world that is gone from sight (`core/removal.py`)."""
         while records := await self._state.list(CONVERSATION, prefix=f"{world_id}/", limit=_PAGE):
-            await self._state.write(*(each for record in records for each in _removal(Conversation.of(record))))
+            removals = (each for record in records for each in _removal(Conversation.of(record)))
+            await self._state.write(*removals, meanwhile)
         while records := await self._state.list(LAST_AUTHORED, prefix=f"{world_id}/", limit=_PAGE):
-            await self._state.write(*(Delete(LAST_AUTHORED, record.key, forget=True) for record in records))
+            await self._state.write(*(Delete(LAST_AUTHORED, record.key, forget=True) for record in records), meanwhile)
 
     async def list(self, world_id: str, criteria: Criteria, *, after: str = "", limit: int = 100) -> list[Conversation]:
         """Those that fit, by id, past the id `after`."""

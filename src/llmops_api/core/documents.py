@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from llmops_api.core.chunking import split
-from llmops_api.core.terms import analyse
+from llmops_api.core.terms import analyse, language_of
 from llmops_api.ports.lore_index import Chunk, LoreEntry, Vector
 from llmops_api.ports.state import Record
 
@@ -64,8 +64,9 @@ def chunks_of(document: Document) -> list[ChunkText]:
 
 
 def entry_of(document: Document, locale: str, vectors: Mapping[str, Vector]) -> LoreEntry:
-    """The index's view of a document; a chunk whose key is not in `vectors` is found by keywords alone."""
-    locale = document.locale or locale
+    """The index's view of a document in a world of this locale; a chunk whose key is not in `vectors` is found by
+    keywords alone."""
+    own = document.locale or locale
     return LoreEntry(
         document_id=document.id,
         version=document.version,
@@ -73,11 +74,21 @@ def entry_of(document: Document, locale: str, vectors: Mapping[str, Vector]) -> 
         text=document.text,
         kind=document.kind,
         tags=frozenset(document.tags),
-        locale=locale,
-        title_terms=analyse(document.title, locale),
-        text_terms=analyse("\n".join((document.title, *document.keys, document.text)), locale),
+        locale=language_of(own),
+        title_terms=_terms(document.title, own, locale),
+        text_terms=_terms("\n".join((document.title, *document.keys, document.text)), own, locale),
         chunks=tuple(Chunk(each.start, each.end, each.key, vectors.get(each.key)) for each in chunks_of(document)),
     )
+
+
+def _terms(text: str, own: str, locale: str) -> tuple[str, ...]:
+    """In its own language and, beside each word that differs there, in the world's: whoever asks without saying in
+    which language does so in the world's."""
+    terms = analyse(text, own)
+    if language_of(own) == language_of(locale):
+        return terms
+    pairs = zip(terms, analyse(text, locale), strict=True)
+    return tuple(term for pair in pairs for term in dict.fromkeys(pair))
 
 
 def entries_of(documents: Sequence[Document], locale: str, vectors: Mapping[str, Vector]) -> list[LoreEntry]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from llmops_api.errors import BackendUnavailable, LLMOpsError, NotFound, VersionMismatch
 from llmops_api.ports.jobs import JobRunner
-from llmops_api.ports.state import Change, Delete, Erase, Put, Record, StateStore
+from llmops_api.ports.state import Change, Delete, Erase, Put, Record, Require, StateStore
 
 JOB = "job"
 OPEN = "job-open"
@@ -207,6 +207,16 @@ class Jobs:
         # Out of reach: the failure that led here must not be hidden.
         with suppress(VersionMismatch, BackendUnavailable):
             await self._state.write(never_started, Erase(stream_of(job_id)))
+
+    async def delete_all(self, world_id: str, _meanwhile: Require) -> None:
+        """Cancel what is still to be done in a world that is gone from sight (`core/removal.py`)."""
+        last = ""
+        while marks := await self._state.list(OPEN, after=last):
+            for mark in marks:
+                last = mark.key
+                with suppress(NotFound):
+                    if (await self.get(mark.key)).world == world_id:
+                        await self.cancel(mark.key)
 
     async def get(self, job_id: str) -> Job:
         """Raises `NotFound`."""

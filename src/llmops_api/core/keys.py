@@ -163,14 +163,21 @@ class Keys:
             await self._state.write(_Stored(key, _digest(match[2]).hex()).put(0))
         return True
 
-    async def list(self, *, after: str = "", limit: int = 100) -> list[Key]:
-        """Keys by id, those past the id `after`; the revoked and the expired ones too."""
-        return [_Stored.of(record).key for record in await self._state.list(KEY, after=after, limit=limit)]
+    async def list(self, *, world: str | None = None, after: str = "", limit: int = 100) -> list[Key]:
+        """Keys by id, past the id `after`, those bound to `world` or all; the revoked and the expired ones too."""
+        found: list[Key] = []
+        while len(found) < limit and (records := await self._state.list(KEY, after=after, limit=limit)):
+            after = records[-1].key
+            found += [key for key in (_Stored.of(record).key for record in records) if world in {None, key.world}]
+        return found[:limit]
 
-    async def revoke(self, key_id: str) -> Key:
-        """End a key, on every replica within `CACHED_FOR`. Raises `NotFound`; revoking twice is revoking once."""
+    async def revoke(self, key_id: str, *, world: str | None = None) -> Key:
+        """End a key, which must be bound to `world` if that is given, on every replica within `CACHED_FOR`.
+
+        Raises `NotFound`; revoking twice is revoking once.
+        """
         record = await self._state.get(KEY, key_id)
-        if record is None:
+        if record is None or world not in {None, record.value["world"]}:
             raise NotFound("There is no such key.")
         stored = _Stored.of(record)
         if stored.key.revoked_at is None:

@@ -7,19 +7,23 @@ two, `sync` mends: it compares versions and writes what differs.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from llmops_api.core.documents import Document, chunks_of, entries_of
 from llmops_api.core.terms import language_of
-from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds
+from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds, inside
 from llmops_api.errors import NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType
 from llmops_api.ports.lore_index import LoreIndex, Query, Tombstone, Vector
-from llmops_api.ports.state import Delete, Put, StateStore
+from llmops_api.ports.state import Delete, Put, Require, StateStore
 
 log = logging.getLogger(__name__)
 
 DOCUMENT = "lore-document"
+REINDEX = "reindex"
+"""The kind of the job that calls `LoreLibrary.rebuild`."""
+_SWAPS = 3
 PAGE = 64
 """Documents that are embedded and written together: a few seconds of work, so that progress is seen."""
 
@@ -67,16 +71,30 @@ class LoreLibrary:
         # Embedded before the record is written: what cannot be embedded now is not acknowledged as changed.
         vectors = await self._vectors(world, fresh, await self._worlds.pointer(world.id))
         puts = [Put(DOCUMENT, f"{world.id}/{each.id}", each.fields, expected_version) for each in fresh]
-        versions = iter(await self._state.write(*puts) if puts else ())
+        versions = iter(await self._state.write(*puts, inside(world.id)) if puts else ())
         stored = [
             Stored(replace(each, version=next(versions) if new else before[key].version), key not in before, new)
             for key, each, new in zip(keys, documents, is_new, strict=True)
         ]
-        # The pointer is read again: a re-index that began since has seen the records, one before is written to here.
-        pointer = await self._worlds.pointer(world.id)
-        for index in pointer.written:
-            await self._write_stale(world, [each.document for each in stored], index, pointer, vectors)
+        now = [each.document for each in stored]
+        await self._everywhere(world, lambda index, pointer: self._write_stale(world, now, index, pointer, vectors))
         return stored
+
+    async def _everywhere(self, world: World, write: Callable[[IndexRef, LorePointer], Awaitable[None]]) -> None:
+        """Change every index that is written, after the records: a re-index that begins later reads those.
+
+        Where one has swapped since the pointer was read, the next look sees the index that came instead.
+        """
+        for last in (*[False] * _SWAPS, True):
+            pointer = await self._worlds.pointer(world.id)
+            try:
+                for index in pointer.written:
+                    await write(index, pointer)
+            except NotFound:
+                if last:
+                    raise
+            else:
+                return
 
     async def _write_stale(
         self,
@@ -114,7 +132,8 @@ class LoreLibrary:
         comparable = [index for index in pointer.written if index.embedder_id == self._embedder_id]
         for index in comparable:
             if missing := [key for key in texts if key not in vectors]:
-                vectors |= await self._index.vectors(index.name, missing)
+                with suppress(NotFound):  # swapped away since the pointer was read
+                    vectors |= await self._index.vectors(index.name, missing)
         missing = [key for key in texts if key not in vectors]
         if missing and comparable and self._embedder is not None:
             rows = await self._embedder.embed([texts[key] for key in missing], input_type=InputType.DOCUMENT)
@@ -163,13 +182,13 @@ class LoreLibrary:
         """Remove a document; the next search does not find it. Raises `NotFound`, `VersionMismatch`."""
         await self.get(world, document_id)
         (version,) = await self._state.write(Delete(DOCUMENT, f"{world.id}/{document_id}", expected_version))
-        for index in (await self._worlds.pointer(world.id)).written:
-            await self._index.write(index.name, [Tombstone(document_id, version)])
+        gone = [Tombstone(document_id, version)]
+        await self._everywhere(world, lambda index, _: self._index.write(index.name, gone))
 
-    async def delete_all(self, world_id: str) -> None:
-        """Remove the documents of a world that is already gone from sight."""
+    async def delete_all(self, world_id: str, meanwhile: Require) -> None:
+        """Remove the documents of a world that is gone from sight (`core/removal.py`)."""
         while records := await self._state.list(DOCUMENT, prefix=f"{world_id}/", limit=1000):
-            await self._state.write(*(Delete(DOCUMENT, record.key) for record in records))
+            await self._state.write(*(Delete(DOCUMENT, record.key) for record in records), meanwhile)
 
     async def sync(self, world: World) -> None:
         """Bring the live index in step with the records, whatever a crash has left between them.
@@ -179,8 +198,19 @@ class LoreLibrary:
         pointer = await self._worlds.pointer(world.id)
         if pointer.live.embedder_id != self._embedder_id:
             log.warning("%s was indexed with another embedder: re-index it, keywords alone find its lore now", world.id)
-        await self._fill(world, pointer.live, pointer, _silent)
-        await self._index.search(pointer.live.name, Query())
+        if await self.is_outdated(world):
+            live = await self.rebuild(world, _silent)
+        else:
+            live = pointer.live
+            await self._fill(world, live, pointer, _silent)
+        await self._index.search(live.name, Query())
+
+    async def is_outdated(self, world: World) -> bool:
+        """Whether the live index reads another language than the world's, which has changed since."""
+        return (await self._worlds.pointer(world.id)).live.language != language_of(world.locale)
+
+    def _fits(self, index: IndexRef, world: World) -> bool:
+        return (index.embedder_id, index.language) == (self._embedder_id, language_of(world.locale))
 
     async def rebuild(self, world: World, progress: Progress) -> IndexRef:
         """Build an index beside the live one with the embedder of today, and swap: there is no moment without lore.
@@ -189,9 +219,11 @@ class LoreLibrary:
         """
         pointer = await self._worlds.pointer(world.id)
         building = pointer.building
-        if building is None or building.embedder_id != self._embedder_id:
-            building = await self._worlds.new_index()
+        if building is None or not self._fits(building, world):
+            abandoned, building = building, await self._worlds.new_index(world.locale)
             pointer = await self._worlds.move(world.id, replace(pointer, building=building))
+            if abandoned is not None:
+                await self._index.drop(abandoned.name)
         await self._fill(world, building, pointer, progress)
         pointer = await self._worlds.pointer(world.id)
         if pointer.building == building:

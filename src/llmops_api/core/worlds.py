@@ -5,13 +5,16 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from llmops_api.errors import NotFound, VersionMismatch
+from llmops_api.core.terms import language_of
+from llmops_api.errors import ConflictError, NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder
 from llmops_api.ports.lore_index import LoreIndex
-from llmops_api.ports.state import Delete, Put, Record, StateStore
+from llmops_api.ports.state import Delete, Put, Record, Require, StateStore
 
 WORLD = "world"
 POINTER = "lore-pointer"
+REMOVAL = "world-removal"
+"""What is left of a world that is gone from sight while what stood in it is being removed."""
 _CHANGED = "The world has another version by now; read it again."
 UNKNOWN = "There is no such world, or this key may not see it."
 
@@ -40,10 +43,11 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class IndexRef:
-    """A lore index and the embedder of its vectors (empty: keywords alone)."""
+    """A lore index, the embedder of its vectors (empty: keywords alone) and the language of its keywords."""
 
     name: str
     embedder_id: str
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,19 @@ class Worlds:
     async def _write(self, put: Put) -> int:
         """The new version; of several first writers one gives the world its index."""
         if await self._state.get(POINTER, put.key) is None:
-            index = await self.new_index()
+            index = await self.new_index(put.value["locale"])
+            not_leaving = Delete(REMOVAL, put.key, expected_version=0, forget=True)
             with suppress(VersionMismatch):
-                return (await self._state.write(put, LorePointer(index).put(put.key)))[0]
+                return (await self._state.write(put, LorePointer(index).put(put.key), not_leaving))[0]
             await self._lore.drop(index.name)
-        return (await self._state.write(put))[0]
+        try:
+            return (await self._state.write(put, Require(POINTER, put.key)))[0]
+        except NotFound as error:
+            raise ConflictError("The world is being deleted; try again in a moment.") from error
 
-    async def new_index(self) -> IndexRef:
-        """An empty index for the embedder of today."""
-        index = IndexRef(self._new_id("lore"), self._embedder.id if self._embedder else "")
+    async def new_index(self, locale: str) -> IndexRef:
+        """An empty index for the embedder of today and a world of this locale."""
+        index = IndexRef(self._new_id("lore"), self._embedder.id if self._embedder else "", language_of(locale))
         dimensions = self._embedder.dimensions if self._embedder else 0
         await self._lore.create(index.name, embedder_id=index.embedder_id, dimensions=dimensions)
         return index
@@ -133,9 +141,22 @@ class Worlds:
         """By id, past the id `after`."""
         return [World.of(record) for record in await self._state.list(WORLD, after=after, limit=limit)]
 
-    async def delete(self, world_id: str, *, expected_version: int | None = None) -> None:
-        """Forget the world with its lore index; what else stood in it is removed by those who know it."""
-        pointer = await self.pointer(world_id)
-        await self._state.write(Delete(WORLD, world_id, expected_version), Delete(POINTER, world_id))
-        for index in pointer.written:
-            await self._lore.drop(index.name)
+    async def hide(self, world_id: str, *, expected_version: int | None = None) -> None:
+        """Take the world from sight: from now on nothing is written into it. Raises `NotFound`, `VersionMismatch`."""
+        while True:
+            pointer = await self.pointer(world_id)
+            leaving = Put(REMOVAL, world_id, {"indexes": [index.name for index in pointer.written]})
+            try:
+                await self._state.write(
+                    Delete(POINTER, world_id, pointer.version), Delete(WORLD, world_id, expected_version), leaving
+                )
+            except VersionMismatch:
+                if expected_version not in {None, (await self.get(world_id)).version}:
+                    raise
+                continue  # a re-index began or ended meanwhile
+            return
+
+
+def inside(world_id: str) -> Require:
+    """Goes with every write of what stands in a world, so that nothing outlives it."""
+    return Require(WORLD, world_id)

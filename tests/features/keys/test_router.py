@@ -125,6 +125,20 @@ async def test_only_an_admin_may_handle_keys(client: httpx2.AsyncClient) -> None
     assert [each.status_code for each in answers] == [403, 403, 403]
 
 
+async def test_an_admin_of_one_world_handles_the_keys_of_that_world_alone(client: httpx2.AsyncClient) -> None:
+    """Nobody gives away, sees or takes more than they have."""
+    bearer = _bearer(await _made(client, {"name": "n", "scopes": ["admin"], "world": "emberfall"}))
+    foreign = await _made(client, {"name": "n", "scopes": ["admin"]})
+    unnamed = await client.post("/v1/keys", json={"name": "n", "scopes": ["admin"]}, headers=bearer)
+    elsewhere = await client.post("/v1/keys", json=GAME | {"world": "srd"}, headers=bearer)
+    listed = await client.get("/v1/keys", params={"limit": 1}, headers=bearer)
+    revoked = [await client.delete(f"/v1/keys/{each.json()['key_id']}", headers=bearer) for each in (foreign, unnamed)]
+
+    assert (unnamed.json()["world"], elsewhere.status_code) == ("emberfall", 403)
+    assert {each["world"] for each in listed.json()["items"]} == {"emberfall"}
+    assert [each.status_code for each in revoked] == [404, 204]
+
+
 async def test_a_wrong_key_is_refused_with_its_field_named(client: httpx2.AsyncClient) -> None:
     for change, field in (
         ({"name": "\u200b"}, "/name"),

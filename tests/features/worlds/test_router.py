@@ -1,5 +1,6 @@
 """Worlds over HTTP."""
 
+import asyncio
 from typing import Any
 
 import httpx2
@@ -121,3 +122,35 @@ async def test_a_wrong_world_is_refused_with_its_field_named(client: httpx2.Asyn
         assert answer.status_code == 422
         assert [each["field"] for each in answer.json()["errors"]] == [field]
     assert (await client.get("/v1/worlds/w")).status_code == 404
+
+
+async def test_what_was_deleted_with_a_world_does_not_come_back_with_the_next_of_that_name(
+    client: httpx2.AsyncClient,
+) -> None:
+    """Writers who are at it meanwhile leave nothing behind either."""
+    await client.put("/v1/worlds/w", json={"title": "One"})
+    puts = [
+        client.put(f"/v1/worlds/w/{kind}/{number}", json=body)
+        for number in range(30)
+        for kind, body in (("lore", BELL), ("characters", {"name": "Joss"}))
+    ]
+    *answers, _ = await asyncio.gather(*puts, client.delete("/v1/worlds/w"))
+    await client.put("/v1/worlds/w", json={"title": "Two"})
+
+    assert {each.status_code for each in answers} <= {201, 404}
+    assert (await client.get("/v1/worlds/w/lore")).json()["items"] == []
+    assert (await client.get("/v1/worlds/w/characters")).json()["items"] == []
+
+
+async def test_lore_is_found_in_the_new_language_of_its_world(client: httpx2.AsyncClient) -> None:
+    """The re-index starts by itself."""
+    await client.put("/v1/worlds/w", json={"title": "One"})
+    await client.put("/v1/worlds/w/lore/bell", json={"title": "Zorbling", "text": "Ein kleines Wesen."})
+    await client.put("/v1/worlds/w", json={"title": "Eins", "locale": "de"})
+
+    async with asyncio.timeout(20):
+        while True:
+            found = await client.post("/v1/worlds/w/lore/search", json={"query": "Zorbling"})
+            if found.json()["hits"]:
+                return
+            await asyncio.sleep(0.05)

@@ -11,7 +11,6 @@ from llmops_api.core.worlds import Worlds
 from llmops_api.ports.state import StateStore
 
 INGEST = "ingest"
-REINDEX = "reindex"
 
 
 @dataclass(frozen=True, slots=True)

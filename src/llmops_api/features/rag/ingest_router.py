@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.datastructures import UploadFile
 
 from llmops_api.core.jobs import stream_of
+from llmops_api.core.lore import REINDEX
 from llmops_api.dependencies import BackendsDep, JobsDep, SettingsDep, WorldDep, WriterDep
 from llmops_api.errors import (
     BadInput,
@@ -17,7 +18,7 @@ from llmops_api.errors import (
     MalformedBody,
     TooLarge,
 )
-from llmops_api.features.rag.ingest import INGEST, REINDEX
+from llmops_api.features.rag.ingest import INGEST
 from llmops_api.features.rag.schemas import JobStarted
 from llmops_api.features.rag.upload import Upload
 from llmops_api.problems import KEYED, problems

@@ -8,6 +8,7 @@ from pydantic import Field
 from llmops_api.core.documents import Document
 from llmops_api.core.gate import Verdict
 from llmops_api.core.retrieval import LoreHit, Mode
+from llmops_api.core.terms import language_of
 from llmops_api.ports.lore_index import Filter
 from llmops_api.schemas import (
     PATH_ID,
@@ -104,7 +105,7 @@ class FilterIn(GivenModel):
     tags_all: list[Name] = Field([], max_length=200, description="It has every one of these.")
     kinds: list[Name] = Field([], max_length=200, description="It is of one of these.")
     document_ids: list[DocumentId] = Field([], max_length=1000, description="It is one of these.")
-    locale: Locale | None = Field(None, description="It is in this language (BCP 47).")
+    locale: Locale | None = Field(None, description="It is in this language (BCP 47), whichever its region.")
 
     def filter(self) -> Filter:
         """The filter of the port."""
@@ -113,7 +114,7 @@ class FilterIn(GivenModel):
             tags_all=frozenset(self.tags_all),
             kinds=frozenset(self.kinds),
             document_ids=frozenset(self.document_ids),
-            locale=self.locale or "",
+            locale=language_of(self.locale or ""),
         )
 
 

@@ -4,16 +4,17 @@ from http import HTTPStatus
 
 from fastapi import APIRouter, Response
 
+from llmops_api.core.lore import REINDEX
 from llmops_api.core.models import Models
 from llmops_api.core.worlds import World
 from llmops_api.dependencies import (
-    CharactersDep,
-    ConversationsDep,
     IfMatch,
+    JobsDep,
     LoreDep,
     ModelsDep,
     PrincipalDep,
     ReaderDep,
+    RemovalDep,
     WorldDep,
     WorldId,
     WorldsDep,
@@ -62,9 +63,19 @@ async def list_worlds(
     },
 )
 async def put_world(
-    _writer: WriterDep, world: WorldId, body: WorldRequest, worlds: WorldsDep, models: ModelsDep, if_match: IfMatch
+    _writer: WriterDep,
+    world: WorldId,
+    body: WorldRequest,
+    worlds: WorldsDep,
+    removal: RemovalDep,
+    lore: LoreDep,
+    jobs: JobsDep,
+    models: ModelsDep,
+    if_match: IfMatch,
 ) -> Response:
-    """Declare a game's namespace. Its lore and characters are left as they are."""
+    """Declare a game's namespace. Its lore and characters are left as they are; lore is indexed anew when the language
+    of the world has changed.
+    """
     given = World(
         id=world,
         title=body.title,
@@ -75,7 +86,10 @@ async def put_world(
     )
     if body.dialogue.model is not None:
         _require_open(body.dialogue.model, models)
+    await removal.finish(world)
     stored, created = await worlds.put(given, expected_version=if_match)
+    if await lore.is_outdated(stored):
+        await jobs.start(REINDEX, world)
     return json_response(
         WorldResponse.of(stored), HTTPStatus.CREATED if created else HTTPStatus.OK, {"etag": f'"{stored.version}"'}
     )
@@ -97,20 +111,9 @@ async def get_world(_reader: ReaderDep, world: WorldDep, response: Response) -> 
 
 
 @router.delete("/{world}", summary="Delete a world", status_code=204, responses=problems(VersionMismatch))
-async def delete_world(
-    _writer: WriterDep,
-    world: WorldDep,
-    worlds: WorldsDep,
-    lore: LoreDep,
-    characters: CharactersDep,
-    conversations: ConversationsDep,
-    if_match: IfMatch,
-) -> None:
-    """Remove the world with its lore, its characters and its conversations. This cannot be undone."""
-    if if_match not in {None, world.version}:
-        raise VersionMismatch("The world has another version by now; read it again.")
-    # The world goes last: whatever cuts this off, it can be deleted again.
-    await conversations.delete_all(world.id)
-    await characters.delete_all(world.id)
-    await lore.delete_all(world.id)
-    await worlds.delete(world.id, expected_version=if_match)
+async def delete_world(_writer: WriterDep, world: WorldId, removal: RemovalDep, if_match: IfMatch) -> None:
+    """Remove the world with its lore, its characters and its conversations. This cannot be undone.
+
+    It is gone from sight at once; what stood in it follows, after a crash too. Jobs in it are cancelled.
+    """
+    await removal.remove(world, expected_version=if_match)
