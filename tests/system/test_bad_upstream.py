@@ -9,7 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.system.service import ADMIN_KEY, Service, free_port
+from tests.servers.ports import free_port
+from tests.system.deployments import Deployment
+from tests.system.service import ADMIN_KEY, Service
 from tests.upstreams.servers import OwnUpstream
 
 TURNS = 100
@@ -31,13 +33,16 @@ LINES = ["Lost count. Start again.", "Cart coming. Ask me later.", "Not now, fri
 
 
 @pytest.fixture(scope="module")
-def service(own_upstream_process: OwnUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(
+    own_upstream_process: OwnUpstream, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """With providers that misbehave, and a guard with four authored lines."""
     servers = {
         "bad": {"base_url": own_upstream_process.base_url, "api_key": "upstream-secret"},
         "dead": {"base_url": f"http://127.0.0.1:{free_port()}/v1"},
     }
-    settings = {"OPENAI_COMPATIBLE": json.dumps(servers), "EMBEDDER": "none", "PROVIDER_CONCURRENCY": "200"}
+    limits = {"EMBEDDER": "none", "PROVIDER_CONCURRENCY": "200"}
+    settings = deployment.settings() | limits | {"OPENAI_COMPATIBLE": json.dumps(servers)}
     with Service(tmp_path_factory.mktemp("bad") / "data", **settings) as service:
         service.client.put("/v1/worlds/w", json={"title": "W"}).raise_for_status()
         guard = {"name": "Joss", "fallback_lines": LINES}

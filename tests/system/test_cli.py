@@ -61,8 +61,8 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    return Shell(tmp_path / "data", EMBEDDER="none", SEED="false")
+def shell(tmp_path: Path, settings: dict[str, str]) -> Shell:
+    return Shell(tmp_path / "data", **settings, EMBEDDER="none", SEED="false")
 
 
 def test_a_fresh_folder_needs_no_service_and_no_key(shell: Shell) -> None:
@@ -83,16 +83,18 @@ def test_one_talks_to_a_character_through_a_pipe(shell: Shell) -> None:
     assert done[0]["conversation_id"] == done[1]["conversation_id"]
 
 
-def test_commands_find_the_service_that_runs_on_their_folder(tmp_path: Path, lore: Path) -> None:
-    with Service(tmp_path / "data", EMBEDDER="none") as service:
-        shell = Shell(tmp_path / "data", ADMIN_KEY=service.settings["ADMIN_KEY"])
+def test_commands_find_the_service_that_runs_on_their_folder(
+    tmp_path: Path, settings: dict[str, str], lore: Path
+) -> None:
+    with Service(tmp_path / "data", **settings, EMBEDDER="none") as service:
+        shell = Shell(tmp_path / "data", **settings, ADMIN_KEY=service.settings["ADMIN_KEY"])
         shell.run("ingest", str(lore), "--world", "towers")
         assert service.client.get("/v1/worlds/towers").status_code == 200
         assert "/ingests 202" in service.log()
 
 
-def test_the_key_of_the_first_start_is_found_too(tmp_path: Path) -> None:
-    shell = Shell(tmp_path / "data", EMBEDDER="none", SEED="false", PORT="0")
+def test_the_key_of_the_first_start_is_found_too(tmp_path: Path, settings: dict[str, str]) -> None:
+    shell = Shell(tmp_path / "data", **settings, EMBEDDER="none", SEED="false", PORT="0")
     with shell.start("serve", "--json") as server:
         assert server.stdout is not None
         ready = json.loads(server.stdout.readline())
@@ -105,9 +107,9 @@ def test_the_key_of_the_first_start_is_found_too(tmp_path: Path) -> None:
     assert shell.json("worlds", "list") == []
 
 
-def test_a_key_of_one_scope_gets_no_further_than_that(shell: Shell, tmp_path: Path) -> None:
+def test_a_key_of_one_scope_gets_no_further_than_that(shell: Shell, tmp_path: Path, settings: dict[str, str]) -> None:
     key = shell.run("keys", "create", "game server", "--scope", "game").strip()
-    with Service(tmp_path / "data", EMBEDDER="none") as service:
+    with Service(tmp_path / "data", **settings, EMBEDDER="none") as service:
         remote = Shell(tmp_path / "elsewhere", URL=service.url, KEY=key)
         assert remote.json("worlds", "list") == []
         remote.run("keys", "list", code=2)
@@ -132,9 +134,9 @@ def test_an_ingest_that_is_cut_off_and_run_again_ends_complete(
     assert hits[0]["document_id"] == "place/599"
 
 
-def test_a_port_that_is_taken_is_wrong_use(tmp_path: Path) -> None:
-    with Service(tmp_path / "data", EMBEDDER="none") as service:
-        Shell(tmp_path / "other", EMBEDDER="none").run("serve", "--port", str(service.port), code=2)
+def test_a_port_that_is_taken_is_wrong_use(tmp_path: Path, settings: dict[str, str]) -> None:
+    with Service(tmp_path / "data", **settings, EMBEDDER="none") as service:
+        Shell(tmp_path / "other", **settings, EMBEDDER="none").run("serve", "--port", str(service.port), code=2)
 
 
 @pytest.mark.parametrize(

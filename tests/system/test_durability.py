@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.system.deployments import Deployment
 from tests.system.service import ADMIN_KEY, Service
 
 PLAYERS = 200
@@ -17,10 +18,10 @@ def _document(number: int) -> dict[str, str]:
     return {"title": f"Tower {number}", "text": f"The tower of number{number} stands alone."}
 
 
-def test_acknowledged_documents_survive_a_kill(tmp_path: Path) -> None:
+def test_acknowledged_documents_survive_a_kill(tmp_path: Path, settings: dict[str, str]) -> None:
     """Killed while documents are written: after the restart each acknowledged one is read and found."""
     acknowledged: list[int] = []
-    with Service(tmp_path / "data", EMBEDDER="none") as service:
+    with Service(tmp_path / "data", **settings, EMBEDDER="none") as service:
         service.client.put("/v1/worlds/w", json={"title": "W"}).raise_for_status()
 
         def write() -> None:
@@ -46,14 +47,15 @@ def test_acknowledged_documents_survive_a_kill(tmp_path: Path) -> None:
             assert found[0]["document_id"] == f"tower-{number}"
 
 
-def test_what_a_crash_left_between_record_and_index_is_mended(tmp_path: Path) -> None:
+def test_what_a_crash_left_between_record_and_index_is_mended(
+    tmp_path: Path, deployment: Deployment, settings: dict[str, str]
+) -> None:
     """The index is lost altogether: the next start builds it again from the records."""
-    with Service(tmp_path / "data", EMBEDDER="none") as service:
+    with Service(tmp_path / "data", **settings, EMBEDDER="none") as service:
         service.client.put("/v1/worlds/w", json={"title": "W"}).raise_for_status()
         service.client.put("/v1/worlds/w/lore/tower", json=_document(1)).raise_for_status()
         service.kill()
-        for file in (tmp_path / "data").glob("lore.sqlite*"):
-            file.unlink()
+        deployment.lose_index(service.data_dir, settings)
         service.start()
 
         hits: list[str] = []
@@ -65,9 +67,9 @@ def test_what_a_crash_left_between_record_and_index_is_mended(tmp_path: Path) ->
 
 
 @pytest.fixture
-def talking(tmp_path: Path) -> Service:
+def talking(tmp_path: Path, settings: dict[str, str]) -> Service:
     """A service with a guard to talk to."""
-    return Service(tmp_path / "data", EMBEDDER="none")
+    return Service(tmp_path / "data", **settings, EMBEDDER="none")
 
 
 async def test_two_hundred_dialogues_on_one_save_lose_no_turn(talking: Service) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.system.deployments import Deployment
 from tests.system.service import ADMIN_KEY, Service
 
 HERE = Path(__file__).parent
@@ -29,8 +30,8 @@ INGESTS = "/v1/worlds/emberfall/ingests"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    settings = {"SEED": "true", "EMBEDDER": "none", "MAX_BODY_BYTES": str(LIMIT)}
+def running(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    settings = deployment.settings() | {"SEED": "true", "EMBEDDER": "none", "MAX_BODY_BYTES": str(LIMIT)}
     with Service(tmp_path_factory.mktemp("hostile") / "data", **settings) as service:
         yield service
 
@@ -282,10 +283,10 @@ def _raw(service: Service, head: str | bytes, body: bytes = b"") -> tuple[int, d
 
 
 @pytest.mark.parametrize("phases", ["examples,coverage,fuzzing", "stateful"])
-def test_schemathesis_finds_nothing(tmp_path: Path, phases: str) -> None:
+def test_schemathesis_finds_nothing(tmp_path: Path, settings: dict[str, str], phases: str) -> None:
     """Over the whole document, with every check; SCHEMATHESIS_EXAMPLES asks for a longer run with a seed of its own."""
     examples = os.environ.get("SCHEMATHESIS_EXAMPLES")
-    with Service(tmp_path / "data", SEED="true") as service:
+    with Service(tmp_path / "data", **settings, SEED="true") as service:
         command = [
             str(Path(sys.executable).with_name("schemathesis")),
             "--config-file",

@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.system.deployments import Deployment
 from tests.system.service import ADMIN_KEY, Service
 from tests.upstreams.servers import HERE, NODE
 
@@ -19,9 +20,9 @@ ORDER = ("put", "post", "get", "delete")
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A fresh service with the sample world."""
-    with Service(tmp_path_factory.mktemp("openapi") / "data", SEED="true") as service:
+    with Service(tmp_path_factory.mktemp("openapi") / "data", **deployment.settings(), SEED="true") as service:
         yield service
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import events_of
+from tests.system.deployments import Deployment
 from tests.system.service import ADMIN_KEY, Service
 
 FAMOUS = (
@@ -36,8 +37,9 @@ FAMOUS = (
 class Library:
     """A data folder that the command line works on, and the real lore for it."""
 
-    def __init__(self, data_dir: Path, corpus: Path) -> None:
+    def __init__(self, data_dir: Path, settings: dict[str, str], corpus: Path) -> None:
         self.data_dir = data_dir
+        self.settings = settings
         self.corpus = corpus
 
     def ingest(self) -> subprocess.Popen[str]:
@@ -47,15 +49,17 @@ class Library:
             "LLMOPS_DATA_DIR": str(self.data_dir),
             "LLMOPS_SEED": "false",
             "LLMOPS_ADMIN_KEY": ADMIN_KEY,
+            **{f"LLMOPS_{name}": value for name, value in self.settings.items()},
         }
         command = [sys.executable, "-m", "llmops_api", "ingest", str(self.corpus), "--world", "srd", "--json"]
         return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
-def library(lore_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Library:
+def library(lore_folder: Path, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Library:
     """The lore after an ingest that was killed twice, early and in the middle, and then run to its end."""
-    library = Library(tmp_path_factory.mktemp("library") / "data", lore_folder / "srd5e" / "corpus.jsonl")
+    data_dir, corpus = tmp_path_factory.mktemp("library") / "data", lore_folder / "srd5e" / "corpus.jsonl"
+    library = Library(data_dir, deployment.settings(), corpus)
     for share in (0.0, 0.3):
         _kill_in_the_middle(library.ingest(), share)
     _, errors = (finished := library.ingest()).communicate(timeout=600)
@@ -79,7 +83,7 @@ def _kill_in_the_middle(process: subprocess.Popen[str], share: float) -> None:
 @pytest.fixture(scope="module")
 def service(library: Library) -> Iterator[Service]:
     """A service on that folder, with the scripted model and a character who knows everything."""
-    with Service(library.data_dir) as service:
+    with Service(library.data_dir, **library.settings) as service:
         sage = {
             "name": "The Sage",
             "description": "Answers what is in the books.",
