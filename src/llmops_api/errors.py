@@ -4,6 +4,7 @@ LLMOpsError
 ├── BadInput 422                what was sent is wrong; `errors` names each field and the fix
 │   ├── MalformedBody 400       the body is not JSON, not UTF-8, or nested too deeply
 │   ├── TooLarge 413            the body or a line of it is over the limit
+│   ├── DocumentsRefused 422    the lore index cannot hold some documents; the others are in it
 │   └── UnknownModel 422        neither an alias nor a `provider:name` that is open here
 ├── AuthenticationError 401     no key, or one that is wrong, expired or revoked
 ├── PermissionDenied 403        a good key whose scopes do not allow this
@@ -31,6 +32,7 @@ An adapter raises these with the original as the cause (`raise ... from`). `mess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, ClassVar
 
 
@@ -79,6 +81,22 @@ class MalformedBody(BadInput):
 class TooLarge(BadInput):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_large"
+
+
+class DocumentsRefused(BadInput):
+    """`reasons` has why, by document id: in the technology's own words for it, never with lore."""
+
+    code = "documents_refused"
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(f"The lore index cannot hold {_named(reasons)}.", reasons=dict(reasons))
+        self.reasons = reasons
+
+
+def _named(reasons: Mapping[str, str]) -> str:
+    """The first few, with why."""
+    first = ", ".join(f"{name} ({reason})" for name, reason in islice(reasons.items(), 5))
+    return first if len(reasons) <= 5 else f"{first} and {len(reasons) - 5} more"
 
 
 class UnknownModel(BadInput):

@@ -16,6 +16,7 @@ TECHNOLOGIES: Mapping[str, str] = {
     "llama_cpp": "llmops_api.adapters.llama_cpp.model",
     "minilm": "llmops_api.adapters.minilm",
     "embedded": "llmops_api.adapters.embedded.index",
+    "opensearch": "llmops_api.adapters.opensearch.index",
     "database": "llmops_api.adapters.database.store",
     "dbos": "llmops_api.adapters.dbos_jobs.runner",
 }
