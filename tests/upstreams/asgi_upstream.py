@@ -83,24 +83,24 @@ class Upstream:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        body = await _body(receive)
+        body = await read_body(receive)
         match scope["method"], scope["path"]:
             case "GET", "/stats":
-                await _json(send, self._stats())
+                await send_json(send, self._stats())
             case "POST", "/reset":
                 self.calls.clear()
                 self.connections.clear()
                 self.cancelled = 0
-                await _json(send, {})
+                await send_json(send, {})
             case "GET", "/v1/models":
-                await _json(send, {"object": "list", "data": []})
+                await send_json(send, {"object": "list", "data": []})
             case "POST", "/v1/chat/completions" | "/v1/embeddings" as path:
                 self.connections.add(scope["client"][1])
                 await self._counted(
                     _chat if path.endswith("completions") else _embeddings, json.loads(body), receive, send
                 )
             case _:
-                await _json(send, {"error": {"message": "no such path"}}, status=404)
+                await send_json(send, {"error": {"message": "no such path"}}, status=404)
 
     def _stats(self) -> dict[str, Any]:
         return {
@@ -136,17 +136,17 @@ async def _chat(request: dict[str, Any], send: Send) -> None:
         await asyncio.sleep(0.5)
     if model in REFUSALS:
         status, headers = REFUSALS[model]
-        await _json(send, {"error": {"message": "secret prompt", "code": status}}, status=status, headers=headers)
+        await send_json(send, {"error": {"message": "secret prompt", "code": status}}, status=status, headers=headers)
     elif streamed:
         await _stream(request, send)
     elif model in BODIES:
-        await _respond(send, BODIES[model])
+        await respond(send, BODIES[model])
     elif model == "cut":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b'{"choices": [', "more_body": True})
         raise Cut
     else:
-        await _json(send, _completion(request))
+        await send_json(send, _completion(request))
 
 
 def _completion(request: dict[str, Any]) -> dict[str, Any]:
@@ -200,10 +200,10 @@ async def _embeddings(request: dict[str, Any], send: Send) -> None:
     if request["model"] == "zero":
         vectors = [[0.0, 0.0, 0.0] for _ in vectors]
     data = [{"object": "embedding", "index": index, "embedding": vector} for index, vector in enumerate(vectors)]
-    await _json(send, {"object": "list", "data": data[::-1], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
+    await send_json(send, {"object": "list", "data": data[::-1], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
 
 
-async def _body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
@@ -217,11 +217,11 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def _json(send: Send, value: Any, status: int = 200, headers: Any = ()) -> None:
-    await _respond(send, json.dumps(value).encode(), status, [(b"content-type", b"application/json"), *headers])
+async def send_json(send: Send, value: Any, status: int = 200, headers: Any = ()) -> None:
+    await respond(send, json.dumps(value).encode(), status, [(b"content-type", b"application/json"), *headers])
 
 
-async def _respond(send: Send, body: bytes, status: int = 200, headers: Any = ()) -> None:
+async def respond(send: Send, body: bytes, status: int = 200, headers: Any = ()) -> None:
     await send({"type": "http.response.start", "status": status, "headers": [*headers]})
     await send({"type": "http.response.body", "body": body})
 

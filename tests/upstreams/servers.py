@@ -58,11 +58,11 @@ class OwnUpstream(Server):
 
 
 @contextmanager
-def own_upstream() -> Iterator[OwnUpstream]:
+def own_upstream(module: str = "asgi_upstream") -> Iterator[OwnUpstream]:
     """The socket listens before the process starts, so the first call merely waits."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listening:
         port = listening.getsockname()[1]
-        command = [sys.executable, "-m", "tests.upstreams.asgi_upstream", str(listening.fileno())]
+        command = [sys.executable, "-m", f"tests.upstreams.{module}", str(listening.fileno())]
         with _running(command, pass_fds=(listening.fileno(),), cwd=ROOT):
             yield OwnUpstream(f"http://127.0.0.1:{port}")
 

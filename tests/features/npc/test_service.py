@@ -131,6 +131,7 @@ async def test_the_model_sees_the_persona_then_the_last_turns_then_the_line(stag
 
     assert [each.role for each in (system, before, reply, line)] == [Role.SYSTEM, Role.USER, Role.ASSISTANT, Role.USER]
     assert '<character name="Joss">' in system.text
+    assert [each.stable for each in (system, before, reply, line)] == [True, False, False, False]
     assert before.text == "<player_line>How are you?</player_line>"
     assert reply.text == second.text
     assert '<fact name="hour">21</fact>' in line.text

@@ -6,11 +6,14 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from aiohttp import ClientError as HttpError
+from aiohttp import ClientPayloadError
 from botocore.eventstream import ParserError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,  # noqa: A004 - the SDK's own
     CredentialRetrievalError,
+    HTTPClientError,
     IncompleteReadError,
     LoginError,
     MetadataRetrievalError,
@@ -134,10 +137,13 @@ def _failure(error: Exception) -> ProviderError:
         return ProviderDenied(f"provider '{PROVIDER}' has no AWS credentials to be called with", provider=PROVIDER)
     if isinstance(error, (ReadTimeoutError, TimeoutError)):
         return ProviderTimeout(f"provider '{PROVIDER}' fell silent", provider=PROVIDER)
-    # Before the answer begins the SDK gives every fault of the network a class of its own; after that, not.
-    if isinstance(error, (HttpError, ResponseStreamingError, IncompleteReadError)):
+    # The SDK names the faults of the network until an answer has begun; inside a stream they come as aiohttp has them.
+    cut = isinstance(getattr(error, "kwargs", {}).get("error"), ClientPayloadError)
+    if cut or isinstance(error, (HttpError, ResponseStreamingError, IncompleteReadError)):
         return ProviderInterrupted(f"provider '{PROVIDER}' {_SENTENCES[ProviderInterrupted]}", provider=PROVIDER)
-    return ProviderUnavailable(f"provider '{PROVIDER}' cannot be reached", provider=PROVIDER)
+    if isinstance(error, (ConnectionError, HTTPClientError)):
+        return ProviderUnavailable(f"provider '{PROVIDER}' cannot be reached", provider=PROVIDER)
+    return ProviderError(f"provider '{PROVIDER}' could not be called ({type(error).__name__})", provider=PROVIDER)
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -72,9 +72,9 @@ class BedrockChatModel:
                             break
                     if finish_reason is None:
                         raise interrupted()
+                    self._cache.notice(request, usage)
                     yield ChatChunk("", finish_reason, usage)
                     await _drain(events)
-        self._cache.notice(request, usage)
 
     async def ping(self) -> None:
         await ping(self._client)
