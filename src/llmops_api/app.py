@@ -21,12 +21,14 @@ from llmops_api.core.models import Models
 from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.removal import Removal
 from llmops_api.core.retrieval import Retriever
+from llmops_api.core.world_import import WorldImports
 from llmops_api.core.worlds import Worlds
 from llmops_api.features import ROUTERS
 from llmops_api.features.npc.authored import AuthoredLines
 from llmops_api.features.npc.recorder import Recorder
 from llmops_api.features.npc.service import Dialogue
 from llmops_api.features.rag.ingest import INGEST, Ingest, Reindex
+from llmops_api.features.transfer.importing import IMPORT, Import
 from llmops_api.first_start import load_sample, make_first_key, mend
 from llmops_api.ports.backends import Backends
 from llmops_api.request_context import RequestContext
@@ -95,9 +97,14 @@ async def _furnish(app: FastAPI, settings: Settings, backends: Backends) -> None
     )
     rooms.jobs = Jobs(state, backends.jobs, backends.now, new_id)
     rooms.removal = Removal(state, lore, rooms.worlds, (rooms.jobs, rooms.conversations, rooms.characters, rooms.lore))
+    rooms.imports = WorldImports(state, lore, rooms.worlds, rooms.removal, rooms.jobs)
     if admin_key is None:
         await make_first_key(settings.key_file, rooms.keys)
     await load_sample(settings.seed, state, rooms.worlds, rooms.lore, rooms.characters)
     await rooms.jobs.launch(
-        {INGEST: Ingest(state, rooms.worlds, rooms.lore), REINDEX: Reindex(rooms.worlds, rooms.lore)}
+        {
+            INGEST: Ingest(state, rooms.worlds, rooms.lore),
+            REINDEX: Reindex(rooms.worlds, rooms.lore),
+            IMPORT: Import(state, rooms.imports, rooms.lore),
+        }
     )

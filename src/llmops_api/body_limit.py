@@ -1,9 +1,17 @@
 """How much of a body is read."""
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_LIMIT = "llmops_api.body_limit"
+
+
+@dataclass(slots=True)
+class _Limit:
+    lifted: bool = False
 
 
 class BodyLimit:
@@ -24,9 +32,12 @@ class BodyLimit:
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         expected = int(declared) if declared.isdigit() else 0
         read = 0
+        limit = scope[_LIMIT] = _Limit()
 
         async def limited() -> Message:
             nonlocal read
+            if limit.lifted:
+                return await receive()
             # FastAPI passes on no other exception from within the reading of a body.
             too_large = HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
             if expected > self._max_bytes:
@@ -38,3 +49,9 @@ class BodyLimit:
             return message
 
         await self._app(scope, limited, send)
+
+
+def lift_body_limit(scope: Scope) -> None:
+    """Let this request's body be of any size, for a route that reads it piece by piece and keeps none of it in memory."""
+    limit: _Limit = scope[_LIMIT]
+    limit.lifted = True

@@ -15,6 +15,7 @@ from llmops_api.core.models import Models
 from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.removal import Removal
 from llmops_api.core.retrieval import Retriever
+from llmops_api.core.world_import import WorldImports
 from llmops_api.core.worlds import World, Worlds
 from llmops_api.errors import AuthenticationError, NotFound
 from llmops_api.ports.backends import Backends
@@ -92,6 +93,7 @@ SettingsDep = Annotated[Settings, _opened("settings")]
 BackendsDep = Annotated[Backends, _opened("backends")]
 KeysDep = Annotated[Keys, _opened("keys")]
 WorldsDep = Annotated[Worlds, _opened("worlds")]
+ImportsDep = Annotated[WorldImports, _opened("imports")]
 RemovalDep = Annotated[Removal, _opened("removal")]
 LoreDep = Annotated[LoreLibrary, _opened("lore")]
 RetrieverDep = Annotated[Retriever, _opened("retriever")]

@@ -14,7 +14,7 @@ from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.removal import Removal
 from llmops_api.core.seeding import SAMPLE, seed
 from llmops_api.core.worlds import Worlds
-from llmops_api.errors import BadInput, VersionMismatch
+from llmops_api.errors import BadInput, ConflictError, VersionMismatch
 from llmops_api.ports.state import Put, StateStore
 
 SETUP = "setup"
@@ -68,9 +68,10 @@ async def load_sample(
     else:
         done = record.value["done"]
     if not done:
-        await seed(name, worlds, lore, characters)
+        with suppress(ConflictError):  # a world of that name is being imported: that one is wanted
+            await seed(name, worlds, lore, characters)
+            log.info("loaded the sample world as %s", name)
         await state.write(Put(SETUP, f"seed/{name}", {"done": True}))
-        log.info("loaded the sample world as %s", name)
 
 
 async def mend(removal: Removal, worlds: Worlds, lore: LoreLibrary) -> None:

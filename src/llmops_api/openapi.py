@@ -55,6 +55,8 @@ SAMPLES = {"world": "emberfall", "document_id": "place/ember-gate", "character":
 """What the page reads and talks to."""
 OWN = {"world": "saltmarsh", "document_id": "place/weeping-stone", "character": "lamplighter"}
 """What the page writes and deletes, so that nobody who tries it out loses a part of the sample world."""
+FREE = {"world": "driftwood"}
+"""What the page imports under, since a name that is taken is refused."""
 
 
 def describe(app: FastAPI) -> None:
@@ -111,8 +113,9 @@ def _say_what_comes(answer: dict[str, Any], schemas: dict[str, Any]) -> None:
 
 def _fill_in(path: str, method: str, operation: dict[str, Any]) -> None:
     """Give the path's parameters a value, so that an operation can be executed as it stands."""
+    free = FREE if path.endswith("/import") else {}
     for parameter in operation.get("parameters", ()):
         name = parameter["name"]
         written = method in {"put", "delete"} and path.endswith(f"{{{name}}}")
         if parameter["in"] == "path" and name in SAMPLES:
-            parameter["example"] = (OWN if written else SAMPLES)[name]
+            parameter["example"] = free.get(name) or (OWN if written else SAMPLES)[name]

@@ -6,12 +6,15 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies as st
 
+from llmops_api.features.transfer.example import EXAMPLE
+
 INVISIBLE = ("Zs", "Zl", "Zp", "Cc", "Cf", "Cs")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 SHOWN = st.characters(exclude_categories=INVISIBLE)
 
 schemathesis.openapi.format("model", st.sampled_from(["default", "scripted:demo"]))
 schemathesis.openapi.format("text", TEXT)
+schemathesis.openapi.format("world-file", st.just(EXAMPLE))
 schemathesis.openapi.format("visible-text", st.tuples(TEXT, SHOWN, TEXT).map("".join))
 
 

@@ -52,9 +52,24 @@ class Service:
         return self._run(self._call("POST", path, json=body))
 
     def upload(self, path: str, content: Any, media_type: str | None = None) -> Any:
-        """POST what aiohttp takes as data: bytes, an open file, a form (which brings its media type)."""
+        """POST what aiohttp takes as data: bytes, an open file, an iterator, a form (which brings its media type)."""
         headers = {"content-type": media_type} if media_type else {}
         return self._run(self._call("POST", path, data=content, headers=headers))
+
+    def download(self, path: str) -> Generator[bytes, None, None]:
+        """The body of a GET, in pieces. Closing it hangs up."""
+        pieces = self._pieces(path)
+        try:
+            while (piece := self._run(_next(pieces))) is not None:
+                yield piece
+        finally:
+            self._runner.run(pieces.aclose())
+
+    async def _pieces(self, path: str) -> AsyncGenerator[bytes, None]:
+        async with self._session.get(path) as response:
+            await _check(response)
+            async for piece in response.content.iter_any():
+                yield piece
 
     def delete(self, path: str) -> Any:
         return self._run(self._call("DELETE", path))
@@ -105,8 +120,8 @@ class Service:
             raise OutOfReach(f"{self._url} is out of reach: {error or type(error).__name__}") from error
 
 
-async def _next(events: AsyncGenerator[Event, None]) -> Event | None:
-    return await anext(events, None)
+async def _next(items: AsyncGenerator[T, None]) -> T | None:
+    return await anext(items, None)
 
 
 async def _check(response: aiohttp.ClientResponse) -> None:

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.metadata import version
+from keyword import iskeyword
 from typing import Annotated, Any
 
 import typer
@@ -17,12 +18,14 @@ SUMMARIES = {
     "chat": "Talk to a character.",
     "worlds": "List, create and delete worlds.",
     "keys": "Create, list and revoke API keys.",
+    "export": "Write a world to a file.",
+    "import": "Bring a world in from its file.",
     "jobs": "Look at a job, or cancel it.",
     "models": "Show the models and whether their providers answer.",
     "reindex": "Build the lore index of a world anew.",
     "calibrate": "Find where the lore stops holding an answer.",
 }
-"""Each is a module of `commands` whose `command` is a Typer application with this help."""
+"""Each is a module of `commands` (with `_` behind a word that Python keeps for itself) whose `command` is a Typer application with this help."""
 
 
 class LazyGroup(TyperGroup):
@@ -39,7 +42,8 @@ class LazyGroup(TyperGroup):
 
 def load(name: str) -> Any:
     """The command behind a name of `SUMMARIES`."""
-    return get_command(import_module(f"llmops_api.cli.commands.{name}").command)
+    module = f"{name}_" if iskeyword(name) else name
+    return get_command(import_module(f"llmops_api.cli.commands.{module}").command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -230,8 +230,12 @@ def _replacement(key: str, character: Character, current: Record | None) -> list
     """The new version, and the old one filed under its number: both or neither."""
     if current is None:
         return [Put(CHARACTER, key, character.fields, 0)]
-    filed = {"character": current.value, "updated_at": current.updated_at.isoformat()}
     return [
         Put(CHARACTER, key, character.fields, current.version),
-        Put(CHARACTER_VERSION, _version_key(key, current.version), filed),
+        filed(key, current.version, current.value, current.updated_at),
     ]
+
+
+def filed(key: str, version: int, value: Mapping[str, Any], updated_at: datetime) -> Put:
+    """The change that keeps a replaced version of the character at `key`, and when it was written."""
+    return Put(CHARACTER_VERSION, _version_key(key, version), {"character": value, "updated_at": updated_at.isoformat()})

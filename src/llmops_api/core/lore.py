@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from llmops_api.core.documents import Document, chunks_of, entries_of
 from llmops_api.core.terms import language_of
 from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds, inside
-from llmops_api.errors import NotFound, VersionMismatch
+from llmops_api.errors import DocumentsRefused, NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType
 from llmops_api.ports.lore_index import LoreIndex, Query, Tombstone, Vector
-from llmops_api.ports.state import Delete, Put, Require, StateStore
+from llmops_api.ports.state import Delete, Put, Record, Require, StateStore
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +32,15 @@ Progress = Callable[[int, int], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of one document: as it now stands, and whether it is new or other than before."""
+    """What became of one document: as it now stands, and whether it is new or other than before.
+
+    `refused` is why the lore index cannot hold it; nothing of it is kept then, and what was there before still is.
+    """
 
     document: Document
     created: bool
     changed: bool
+    refused: str = ""
 
 
 class LoreLibrary:
@@ -49,8 +53,13 @@ class LoreLibrary:
         self._worlds = worlds
 
     async def put(self, world: World, document: Document, *, expected_version: int | None = None) -> Stored:
-        """Store one document; when this returns, the next search finds it. Raises `VersionMismatch`."""
+        """Store one document; when this returns, the next search finds it.
+
+        Raises `VersionMismatch`, and `DocumentsRefused` when the index cannot hold it.
+        """
         (stored,) = await self._store(world, [document], expected_version)
+        if stored.refused:
+            raise DocumentsRefused({document.id: stored.refused})
         return stored
 
     async def put_many(self, world: World, documents: Sequence[Document]) -> list[Stored]:
@@ -76,9 +85,44 @@ class LoreLibrary:
             Stored(replace(each, version=next(versions) if new else before[key].version), key not in before, new)
             for key, each, new in zip(keys, documents, is_new, strict=True)
         ]
-        now = [each.document for each in stored]
-        await self._everywhere(world, lambda index, pointer: self._write_stale(world, now, index, pointer, vectors))
+        refused = await self._index_all(world, [each.document for each in stored], vectors)
+        stored = [replace(each, refused=refused.get(each.document.id, "")) for each in stored]
+        await self._take_back(world, [each for each in stored if each.refused and each.changed], before)
         return stored
+
+    async def _index_all(
+        self, world: World, documents: Sequence[Document], vectors: Mapping[str, Vector] | None = None
+    ) -> dict[str, str]:
+        """Write documents to every index; those that one of them cannot hold, with why."""
+        refused: dict[str, str] = {}
+
+        async def write(index: IndexRef, pointer: LorePointer) -> None:
+            try:
+                await self._write_stale(world, documents, index, pointer, vectors)
+            except DocumentsRefused as error:
+                refused.update(error.reasons)
+
+        await self._everywhere(world, write)
+        return refused
+
+    async def _take_back(self, world: World, refused: Sequence[Stored], before: Mapping[str, Record]) -> None:
+        """Put the records back as they were, unless another writer came since; no index may know better than they."""
+        restored: list[Document] = []
+        gone: list[Tombstone] = []
+        for each in refused:
+            key, version = f"{world.id}/{each.document.id}", each.document.version
+            with suppress(VersionMismatch):
+                if each.created:
+                    (version,) = await self._state.write(Delete(DOCUMENT, key, version))
+                    gone.append(Tombstone(each.document.id, version))
+                else:
+                    put = Put(DOCUMENT, key, before[key].value, version)
+                    version, *_ = await self._state.write(put, inside(world.id))
+                    restored.append(replace(Document.of(before[key], world.id), version=version))
+        if gone:
+            await self._everywhere(world, lambda index, _: self._index.write(index.name, gone))
+        if restored:
+            await self._index_all(world, restored)
 
     async def _everywhere(self, world: World, write: Callable[[IndexRef, LorePointer], Awaitable[None]]) -> None:
         """Change every index that is written, after the records: a re-index that begins later reads those.
@@ -190,7 +234,7 @@ class LoreLibrary:
         while records := await self._state.list(DOCUMENT, prefix=f"{world_id}/", limit=1000):
             await self._state.write(*(Delete(DOCUMENT, record.key) for record in records), meanwhile)
 
-    async def sync(self, world: World) -> None:
+    async def sync(self, world: World, progress: Progress | None = None) -> None:
         """Bring the live index in step with the records, whatever a crash has left between them.
 
         The search at the end has the index loaded before the first player asks.
@@ -199,10 +243,10 @@ class LoreLibrary:
         if pointer.live.embedder_id != self._embedder_id:
             log.warning("%s was indexed with another embedder: re-index it, keywords alone find its lore now", world.id)
         if await self.is_outdated(world):
-            live = await self.rebuild(world, _silent)
+            live = await self.rebuild(world, progress or _silent)
         else:
             live = pointer.live
-            await self._fill(world, live, pointer, _silent)
+            await self._fill(world, live, pointer, progress or _silent)
         await self._index.search(live.name, Query())
 
     async def is_outdated(self, world: World) -> bool:

@@ -15,6 +15,8 @@ WORLD = "world"
 POINTER = "lore-pointer"
 REMOVAL = "world-removal"
 """What is left of a world that is gone from sight while what stood in it is being removed."""
+IMPORT = "world-import"
+"""Which job holds the name of a world that is not there yet (`core/world_import.py`)."""
 _CHANGED = "The world has another version by now; read it again."
 UNKNOWN = "There is no such world, or this key may not see it."
 
@@ -93,6 +95,8 @@ class Worlds:
         current = await self._state.get(WORLD, world.id)
         if expected_version not in {None, current.version if current else 0}:
             raise VersionMismatch(_CHANGED)
+        if current is None and await self._state.get(IMPORT, world.id):
+            raise ConflictError("A world of this name is being imported, or its import was cut off: delete it first.")
         if current and current.value == world.fields:
             return World.of(current), False
         version = await self._write(Put(WORLD, world.id, world.fields, expected_version))
@@ -107,7 +111,8 @@ class Worlds:
                 return (await self._state.write(put, LorePointer(index).put(put.key), not_leaving))[0]
             await self._lore.drop(index.name)
         try:
-            return (await self._state.write(put, Require(POINTER, put.key)))[0]
+            not_importing = Delete(IMPORT, put.key, expected_version=0, forget=True)
+            return (await self._state.write(put, Require(POINTER, put.key), not_importing))[0]
         except NotFound as error:
             raise ConflictError("The world is being deleted; try again in a moment.") from error
 
@@ -148,7 +153,10 @@ class Worlds:
             leaving = Put(REMOVAL, world_id, {"indexes": [index.name for index in pointer.written]})
             try:
                 await self._state.write(
-                    Delete(POINTER, world_id, pointer.version), Delete(WORLD, world_id, expected_version), leaving
+                    Delete(POINTER, world_id, pointer.version),
+                    Delete(WORLD, world_id, expected_version),
+                    Delete(IMPORT, world_id, forget=True),
+                    leaving,
                 )
             except VersionMismatch:
                 if expected_version not in {None, (await self.get(world_id)).version}:

@@ -25,7 +25,7 @@ class JobErrorOut(WireModel):
 
 
 class Progress(WireModel):
-    """How far it is, in documents."""
+    """How far it is, in documents; an import counts its records, and its documents again when they are findable."""
 
     done: int = Field(description="Of `total`.")
     total: int = Field(description="0 until it is known.")
@@ -35,7 +35,7 @@ class JobResponse(WireModel):
     """Long work, as it stands."""
 
     job_id: str
-    kind: str = Field(examples=["ingest"], description="`ingest` or `reindex`.")
+    kind: str = Field(examples=["ingest"], description="`ingest`, `reindex` or `import`.")
     world: str = Field(description="The world that it works on.")
     status: Literal["queued", "running", "succeeded", "failed", "cancelled"] = Field(
         description="The last three are final."
