@@ -95,6 +95,7 @@ class JobRun:
         self._state = state
         self._now = now
         self._job = job
+        self._reported: list[Mapping[str, Any]] = []
         self._version = version
         self._written_at = now()
         self._writing = asyncio.Lock()
@@ -123,6 +124,13 @@ class JobRun:
             if self._now() - self._written_at >= WRITE_INTERVAL:
                 await self._write()
 
+    def report(self, error: Mapping[str, Any]) -> None:
+        """Tell of a part that failed, in the form of `Jobs.start`; the record has it when the job ends.
+
+        Not sooner, so that a job that begins again after a crash does not tell it twice.
+        """
+        self._reported.append(error)
+
     async def _write(self) -> None:
         try:
             self._version, *_ = await self._state.write(*self._job.stored(self._version))
@@ -136,16 +144,19 @@ class JobRun:
             self._task.cancel()
         await asyncio.sleep(0)
 
-    async def end(self, status: JobStatus, **outcome: Any) -> None:
-        """Write how it ended, unless it was cancelled meanwhile."""
-        ended = replace(self._job, status=status, ended_at=self._now(), **outcome)
+    async def end(self, status: JobStatus, *errors: Mapping[str, Any], **outcome: Any) -> None:
+        """Write how it ended, unless it was cancelled meanwhile; `errors` stand before all others."""
+        told = (*errors, *self._job.errors, *self._reported)
+        count = len(errors) + self._job.error_count + len(self._reported)
+        ended = replace(
+            self._job, status=status, ended_at=self._now(), errors=told[:MAX_ERRORS], error_count=count, **outcome
+        )
         with suppress(VersionMismatch):
             await self._state.write(*ended.stored(self._version))
 
     async def fail(self, code: str, message: str) -> None:
-        """End as failed; the reason stands before all other errors."""
-        errors = ({"code": code, "message": message}, *self._job.errors)[:MAX_ERRORS]
-        await self.end(JobStatus.FAILED, errors=errors, error_count=self._job.error_count + 1)
+        """End as failed, for this reason."""
+        await self.end(JobStatus.FAILED, {"code": code, "message": message})
 
 
 Handler = Callable[[JobRun], Awaitable[Mapping[str, Any] | None]]

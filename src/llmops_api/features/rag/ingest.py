@@ -24,11 +24,17 @@ class Ingest:
     async def __call__(self, run: JobRun) -> Mapping[str, Any]:
         world = await self.worlds.get(run.world)
         counts = {"documents": 0, "created": 0, "updated": 0, "unchanged": 0}
+        done = 0
         async for documents in self._batches(run.stream):
             for stored in await self.lore.put_many(world, documents):
+                if stored.refused:
+                    message = f"The lore index cannot hold it: {stored.refused}."
+                    run.report({"document_id": stored.document.id, "message": message})
+                    continue
                 counts["created" if stored.created else "updated" if stored.changed else "unchanged"] += 1
-            counts["documents"] += len(documents)
-            await run.progress(counts["documents"], run.total)
+                counts["documents"] += 1
+            done += len(documents)
+            await run.progress(done, run.total)
         return counts
 
     async def _batches(self, stream: str) -> AsyncIterator[list[Document]]:
