@@ -234,7 +234,7 @@ class LoreLibrary:
         while records := await self._state.list(DOCUMENT, prefix=f"{world_id}/", limit=1000):
             await self._state.write(*(Delete(DOCUMENT, record.key) for record in records), meanwhile)
 
-    async def sync(self, world: World) -> None:
+    async def sync(self, world: World, progress: Progress | None = None) -> None:
         """Bring the live index in step with the records, whatever a crash has left between them.
 
         The search at the end has the index loaded before the first player asks.
@@ -243,10 +243,10 @@ class LoreLibrary:
         if pointer.live.embedder_id != self._embedder_id:
             log.warning("%s was indexed with another embedder: re-index it, keywords alone find its lore now", world.id)
         if await self.is_outdated(world):
-            live = await self.rebuild(world, _silent)
+            live = await self.rebuild(world, progress or _silent)
         else:
             live = pointer.live
-            await self._fill(world, live, pointer, _silent)
+            await self._fill(world, live, pointer, progress or _silent)
         await self._index.search(live.name, Query())
 
     async def is_outdated(self, world: World) -> bool:
