@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from llmops_api.problems import Problem, as_error, problem_of
 
 KEEP_ALIVE_SECONDS = 15.0
 LEASE_SECONDS = 120.0
+"""How long an act without a deadline may hold the receipt of its key."""
+SPARE_SECONDS = 5.0
+"""The same past the deadline of an act that has one."""
 WATCH_AFTER_SECONDS = 0.05
 STREAM_HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
 IDEMPOTENT: dict[str, Any] = {
@@ -50,13 +54,24 @@ class StreamEvent:
 Act = Callable[[Receipt | None], AsyncGenerator[StreamEvent, None]]
 
 
-async def respond(request: Request, principal: Principal, body: BaseModel, act: Act, *, stream: bool) -> Response:
+async def claim(
+    request: Request, principal: Principal, body: BaseModel, *, deadline: float | None = None
+) -> Receipt | None:
+    """The receipt of the request's `Idempotency-Key`, None without one. Raises as `Receipts.begin`.
+
+    Nobody holds it much longer than until the `deadline` of the act, so that a retry after a crash need not wait long.
+    """
+    if _key(request) is None:
+        return None
+    return await begin(request, principal, fingerprint_of(body), deadline=deadline)
+
+
+async def respond(request: Request, receipt: Receipt | None, act: Act, *, stream: bool) -> Response:
     """Answer with the events of `act`: as they come with `stream`, else with the last one as JSON.
 
-    `act` is given the receipt of the request's `Idempotency-Key` and may settle it together with its own writes;
-    what it leaves open is settled here. A replayed answer is the stored one, streamed as a lone `done`.
+    `act` is given the receipt (see `claim`) and may settle it together with its own writes; what it leaves open is
+    settled here. A replayed answer is the stored one, streamed as a lone `done`.
     """
-    receipt = None if _key(request) is None else await begin(request, principal, fingerprint_of(body))
     if receipt is not None and receipt.replay is not None:
         return _replayed(receipt.replay, stream=stream)
     events = act(None) if receipt is None else _settled(act(receipt), receipt, request)
@@ -90,14 +105,17 @@ def fingerprint_of(body: BaseModel) -> bytes:
     return hashlib.sha256(orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)).digest()
 
 
-async def begin(request: Request, principal: Principal, fingerprint: bytes) -> Receipt | None:
-    """The receipt of the request's `Idempotency-Key`, None without one. Raises as `Receipts.begin`."""
+async def begin(
+    request: Request, principal: Principal, fingerprint: bytes, *, deadline: float | None = None
+) -> Receipt | None:
+    """The same for a body with this fingerprint (`fingerprint_of`)."""
     key = _key(request)
     if key is None:
         return None
     receipts: Receipts = request.app.state.receipts
     scope = f"{principal.key_id} {request.method} {request.url.path}"
-    return await receipts.begin(scope, key, fingerprint.hex(), lease_seconds=LEASE_SECONDS)
+    lease = LEASE_SECONDS if deadline is None else max(0.0, deadline - time.monotonic()) + SPARE_SECONDS
+    return await receipts.begin(scope, key, fingerprint.hex(), lease_seconds=lease, deadline=deadline)
 
 
 @asynccontextmanager

@@ -1,14 +1,17 @@
 """API keys, on the database that keeps them."""
 
+import asyncio
 import re
+import uuid
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 
 from llmops_api.core.keys import CACHED_AT_MOST, CACHED_FOR, KEY, Keys, Principal, Scope, derive_secret, token_of
-from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied, VersionMismatch
-from llmops_api.ports.state import Put, StateStore
+from llmops_api.errors import AuthenticationError, BackendUnavailable, NotFound, PermissionDenied, VersionMismatch
+from llmops_api.ports.state import Put, Record, StateStore
 from tests.support import START, Clock
 
 ADMIN_KEY = "an admin key of the settings"
@@ -221,3 +224,74 @@ async def test_a_key_is_written_together_with_what_belongs_to_it(keys: Keys, sta
     with pytest.raises(VersionMismatch):
         await keys.create("n", [Scope.GAME], also=lambda _: Put("receipt", "r", {}, 0))
     assert await keys.list() == [key]
+
+
+class Outage:
+    """A state store that can be made to fail, or to hang."""
+
+    def __init__(self, state: StateStore) -> None:
+        self._state = state
+        self.failure: BackendUnavailable | None = None
+        self.hangs = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
+    async def get(self, kind: str, key: str) -> Record | None:
+        if self.failure:
+            raise self.failure
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await self._state.get(kind, key)
+
+
+@pytest.fixture
+def outage(state: StateStore) -> Outage:
+    return Outage(state)
+
+
+def keys_on(state: Any, clock: Clock) -> Keys:
+    """As one replica has them."""
+    return Keys(state, clock, lambda prefix: f"{prefix}_{uuid.uuid4().hex}")
+
+
+@pytest.mark.parametrize("hangs", [False, True], ids=["fails", "hangs"])
+async def test_a_key_that_was_good_lately_outlives_a_store_that_does_not_answer(
+    outage: Outage, clock: Clock, hangs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For five minutes, though not past its own end; one that was never seen does not."""
+    monkeypatch.setattr("llmops_api.core.keys.LOOK_UP_SECONDS", 0.05)
+    keys = keys_on(outage, clock)
+    lasting, lasting_token = await keys.create("n", [Scope.GAME])
+    _, ending_token = await keys.create("n", [Scope.GAME], expires_at=clock() + timedelta(minutes=2))
+    _, unseen_token = await keys.create("n", [Scope.GAME])
+    for token in (lasting_token, ending_token):
+        await keys.authenticate(token)
+
+    outage.hangs, outage.failure = hangs, None if hangs else BackendUnavailable("away", backend="state")
+    clock.advance(minutes=3)
+
+    assert (await keys.authenticate(lasting_token)).key_id == lasting.key_id
+    if not hangs:
+        for token in (ending_token, unseen_token):
+            with pytest.raises(BackendUnavailable):
+                await keys.authenticate(token)
+        clock.advance(minutes=3)
+        with pytest.raises(BackendUnavailable):
+            await keys.authenticate(lasting_token)
+
+
+async def test_a_key_that_was_refused_does_not_come_back_in_an_outage(outage: Outage, clock: Clock) -> None:
+    """Revoked on another replica, seen to be, and then the store is gone."""
+    here, elsewhere = keys_on(outage, clock), keys_on(outage, clock)
+    key, token = await here.create("n", [Scope.GAME])
+    await here.authenticate(token)
+    await elsewhere.revoke(key.key_id)
+    clock.advance(seconds=3)
+    with pytest.raises(AuthenticationError):
+        await here.authenticate(token)
+
+    outage.failure = BackendUnavailable("away", backend="state")
+
+    with pytest.raises(BackendUnavailable):
+        await here.authenticate(token)

@@ -4,6 +4,7 @@ A token is `llmops_<key id without its prefix>_<secret>`, the secret 64 hex digi
 it is random, so that nothing slower is needed.
 """
 
+import asyncio
 import hashlib
 import hmac
 import re
@@ -14,13 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from llmops_api.errors import AuthenticationError, NotFound, PermissionDenied, VersionMismatch
+from llmops_api.errors import AuthenticationError, BackendUnavailable, NotFound, PermissionDenied, VersionMismatch
 from llmops_api.ports.state import Change, Put, Record, StateStore
 
 KEY = "key"
 CACHED_FOR = timedelta(seconds=2)
 """How long a replica may go on honouring a key that was revoked on another."""
 CACHED_AT_MOST = 4096
+HONOURED_FOR = timedelta(minutes=5)
+"""How long a good key outlives a state store that does not answer, and so cannot tell of its revocation."""
+LOOK_UP_SECONDS = 1.0
+"""When a state store that hangs counts as one that does not answer, for a key that was good lately."""
 _TOKEN = re.compile(r"llmops_([0-9A-Za-z_-]{1,128})_([0-9a-f]{64})")
 
 
@@ -106,11 +111,15 @@ def _parsed(moment: str | None) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A token that was good, and from when until when it need not be looked up again."""
+    """A token that was good, and from when until when it need not be looked up again.
+
+    `at_most`: until when it is honoured at all without having been looked up.
+    """
 
     principal: Principal
     since: datetime
     until: datetime
+    at_most: datetime
 
 
 class Keys:
@@ -195,9 +204,23 @@ class Keys:
         seen = self._seen.get(digest)
         # `since`: should the clock be set back, an entry must not live on until that hour comes again.
         if seen is None or not seen.since <= now < seen.until:
-            seen = await self._look_up(token, now)
+            try:
+                seen = await self._renewed(token, now, seen)
+            except AuthenticationError:
+                self._seen.pop(digest, None)
+                raise
             self._remember(digest, seen)
         return seen.principal
+
+    async def _renewed(self, token: str, now: datetime, seen: _Seen | None) -> _Seen:
+        """Looked up, or as it was while the state store does not answer: some things are served without it."""
+        if seen is None or not seen.since <= now < seen.at_most:
+            return await self._look_up(token, now)
+        try:
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                return await self._look_up(token, now)
+        except (BackendUnavailable, TimeoutError):
+            return replace(seen, until=min(now + CACHED_FOR, seen.at_most))
 
     async def _look_up(self, token: str, now: datetime) -> _Seen:
         match = _TOKEN.fullmatch(token)
@@ -208,8 +231,8 @@ class Keys:
         if not hmac.compare_digest(_digest(match[2]).hex(), stored.digest) or not stored.key.is_good(now):
             raise _refusal()
         key = stored.key
-        until = now + CACHED_FOR if key.expires_at is None else min(now + CACHED_FOR, key.expires_at)
-        return _Seen(Principal(key.key_id, key.scopes, key.world), now, until)
+        until, at_most = (min(now + time, key.expires_at or now + time) for time in (CACHED_FOR, HONOURED_FOR))
+        return _Seen(Principal(key.key_id, key.scopes, key.world), now, until, at_most)
 
     def _remember(self, digest: bytes, seen: _Seen) -> None:
         """Keep good tokens alone, and a bounded number of them: whoever guesses wrong takes up no memory."""

@@ -16,8 +16,8 @@ HISTORY_TURNS = 12
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """`trouble`: the state store did not answer in time, so nothing is known of the character but its id, and the turn
-    is not kept."""
+    """`trouble`: the state store did not answer in time, so the character is the last known one, and the turn is not
+    kept."""
 
     world: World
     body: DialogueRequest

@@ -1,13 +1,23 @@
 """Dialogue and conversations over HTTP."""
 
 import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
-from llmops_api.core.conversations import Criteria
-from llmops_api.dependencies import ConversationsDep, GameDep, ReaderDep, WorldDep
-from llmops_api.errors import ConflictError, IdempotencyMismatch, MalformedBody, TooLarge, UnknownModel
+from llmops_api.core.conversations import Criteria, Reason
+from llmops_api.dependencies import ConversationsDep, GameDep, ReaderDep, WorldDep, WorldId, WorldsDep
+from llmops_api.errors import (
+    BackendUnavailable,
+    ConflictError,
+    DeadlineExceeded,
+    IdempotencyMismatch,
+    MalformedBody,
+    TooLarge,
+    UnknownModel,
+)
 from llmops_api.features.npc.character_router import CharacterId
 from llmops_api.features.npc.schemas import (
     ConversationResponse,
@@ -19,7 +29,7 @@ from llmops_api.features.npc.schemas import (
 from llmops_api.features.npc.service import Dialogue
 from llmops_api.paging import After, AfterNumber, Limit, page_of
 from llmops_api.problems import KEYED, problems
-from llmops_api.responses import IDEMPOTENT, respond
+from llmops_api.responses import IDEMPOTENT, claim, respond
 from llmops_api.schemas import ID, Page
 
 router = APIRouter(prefix="/v1/worlds/{world}", tags=["Dialogue"], responses=KEYED)
@@ -78,16 +88,24 @@ CriteriaDep = Annotated[Criteria, Depends(_criteria)]
 async def talk(
     request: Request,
     principal: GameDep,
-    world: WorldDep,
+    world: WorldId,
     character: CharacterId,
     body: Annotated[DialogueRequest, Body(openapi_examples=EXAMPLES)],
     dialogue: DialogueDep,
+    worlds: WorldsDep,
 ) -> Response:
     """A line in the character's voice, inside the deadline, whatever models and lore do: when they fail, one that the
     character's author wrote, with the reason. Whole, or as server-sent events: `start`, then `delta` and `sentence` for
     each sentence, `usage`, and `done` with the whole answer. A client that leaves ends the model's work."""
-    opening = await dialogue.open(world, character, body)
-    return await respond(request, principal, body, lambda receipt: dialogue.reply(opening, receipt), stream=body.stream)
+    opening = await dialogue.enter(worlds, world, character, body)
+    receipt = None
+    if opening.trouble is None:
+        # In trouble the turn is not kept, so there is nothing that a retry could repeat.
+        try:
+            receipt = await claim(request, principal, body, deadline=opening.deadline)
+        except (DeadlineExceeded, BackendUnavailable):
+            opening = replace(opening, trouble=Reason.DEADLINE)
+    return await respond(request, receipt, partial(dialogue.reply, opening), stream=body.stream)
 
 
 @router.get("/conversations", summary="List conversations")

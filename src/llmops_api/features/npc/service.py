@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
@@ -18,10 +18,11 @@ from llmops_api.core.questions import asks_for_fact
 from llmops_api.core.retrieval import Retrieved, Retriever
 from llmops_api.core.stopwatch import Stopwatch, within
 from llmops_api.core.terms import content_terms
-from llmops_api.core.worlds import World
+from llmops_api.core.worlds import World, Worlds
 from llmops_api.errors import BackendUnavailable, DeadlineExceeded
 from llmops_api.features.npc.authored import AuthoredLines, Purpose
 from llmops_api.features.npc.draft import Draft, Said, in_sentences
+from llmops_api.features.npc.last_known import LastKnown
 from llmops_api.features.npc.opening import DEADLINE_MS, Opening, recall
 from llmops_api.features.npc.performance import Performance
 from llmops_api.features.npc.recorder import Recorder
@@ -38,6 +39,8 @@ PARAMETERS = Parameters(max_tokens=400)
 """Room for six sentences in any script."""
 LEAST_SECONDS = 0.025
 """What reading the character may take however short the deadline is: without it there is no line to say."""
+WORLD_SECONDS = 0.25
+"""What reading the world may take of a short deadline before the store counts as out of reach."""
 RESERVE_SECONDS = 0.1
 """Kept back from the model for writing the turn down; of a short deadline, a fifth."""
 
@@ -55,9 +58,32 @@ class Dialogue:
     recorder: Recorder
     now: Callable[[], datetime]
     new_id: Callable[[str], str]
+    known: LastKnown = field(default_factory=LastKnown)
+
+    async def enter(self, worlds: Worlds, world_id: str, character_id: str, body: DialogueRequest) -> Opening:
+        """`open` in the world of this id; while the state store is out of reach, as this replica last knew it."""
+        seconds = max((body.deadline_ms or DEADLINE_MS) / 1000 / 2, WORLD_SECONDS)
+        try:
+            world = await within(time.monotonic() + seconds, worlds.get(world_id))
+        except (DeadlineExceeded, BackendUnavailable):
+            opening = self._opening(self.known.world(world_id), character_id, body)
+            return self._in_trouble(opening, Reason.UPSTREAM)
+        return await self.open(world, character_id, body)
 
     async def open(self, world: World, character_id: str, body: DialogueRequest) -> Opening:
         """Read what the turn begins with. Raises `NotFound`, and `UnknownModel` for the model of the request."""
+        opening = self._opening(world, character_id, body)
+        try:
+            opened = await within(max(opening.deadline, opening.watch.started + LEAST_SECONDS), self._read(opening))
+        except DeadlineExceeded:
+            return self._in_trouble(opening, Reason.DEADLINE)
+        except BackendUnavailable:
+            return self._in_trouble(opening, Reason.UPSTREAM)
+        self.known.remember(world, opened.character)
+        return opened
+
+    def _opening(self, world: World, character_id: str, body: DialogueRequest) -> Opening:
+        """Before anything is read."""
         watch = Stopwatch(body.deadline_ms or world.dialogue.get("deadline_ms") or DEADLINE_MS)
         new = Conversation(
             id=self.new_id("conv"),
@@ -69,12 +95,12 @@ class Dialogue:
             is_new=True,
         )
         choice = self.models.choose(body.model, world.dialogue.get("model"))
-        opening = Opening(world, body, watch, choice, Character(character_id, ""), new)
-        try:
-            return await within(max(opening.deadline, watch.started + LEAST_SECONDS), self._read(opening))
-        except (DeadlineExceeded, BackendUnavailable) as error:
-            trouble = Reason.DEADLINE if isinstance(error, DeadlineExceeded) else Reason.UPSTREAM
-            return replace(opening, trouble=trouble, conversation=replace(new, id=body.conversation_id or new.id))
+        return Opening(world, body, watch, choice, Character(character_id, ""), new)
+
+    def _in_trouble(self, opening: Opening, trouble: Reason) -> Opening:
+        character = self.known.character(opening.world.id, opening.character.id)
+        conversation = replace(opening.conversation, id=opening.body.conversation_id or opening.conversation.id)
+        return replace(opening, trouble=trouble, character=character, conversation=conversation)
 
     async def reply(self, opening: Opening, receipt: Receipt | None = None) -> AsyncGenerator[StreamEvent, None]:
         """`start`, then a `delta` and a `sentence` for each sentence, `usage`, and `done` with the whole answer.
