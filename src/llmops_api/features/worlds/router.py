@@ -22,6 +22,7 @@ from llmops_api.dependencies import (
 )
 from llmops_api.errors import (
     BadInput,
+    ConflictError,
     FieldError,
     MalformedBody,
     TooLarge,
@@ -59,7 +60,7 @@ async def list_worlds(
     response_model=WorldResponse,
     responses={
         201: {"model": WorldResponse, "description": "Created"},
-        **problems(MalformedBody, TooLarge, VersionMismatch),
+        **problems(MalformedBody, TooLarge, ConflictError, VersionMismatch),
     },
 )
 async def put_world(
