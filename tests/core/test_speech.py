@@ -29,6 +29,20 @@ CLEAN = [
     ("*微笑着* 欢迎，旅人。", "欢迎，旅人。"),
     ("*smiles warmly", ""),
     ("Leave. (turns away", "Leave."),
+    ("＊笑う＊ こんにちは。", "こんにちは。"),
+    ("∗nods∗ Well met.", "Well met."),
+    ("\\*nods\\* Well met.", "Well met."),
+    ("〔微笑〕你好。", "你好。"),
+    ("〖点头〗你好。", "你好。"),
+    ("｛nods｝ Well met.", "Well met."),
+    ("﹝nods﹞ Well met.", "Well met."),
+    ("⟨nods⟩ Well met.", "Well met."),
+    ("{smiles} Well met, {{user}} friend.", "Well met, friend."),
+    ("~waves~ Well met.", "Well met."),
+    ("~looks away. Sighs.~ Well met.", "Well met."),
+    ("/me nods. Slowly.\nWell met.", "Well met."),
+    ("Well met.\n  /me nods", "Well met."),
+    ("Either/me or ~5 others, いいよ~", "Either/me or ~5 others, いいよ~"),
     # Emphasis and other markdown is speech.
     ("I *never* said that, and *you* know it.", "I never said that, and you know it."),
     ("*You* did this?", "You did this?"),
@@ -38,7 +52,7 @@ CLEAN = [
     ("> Run `now`!", "Run now!"),
     ("the *best ale in town", "the best ale in town"),
     ("That snake_case_name means nothing to me.", "That snake_case_name means nothing to me."),
-    # The speaker's label goes, nobody else's.
+    # The speaker's label goes, and what others say.
     ("Mara Voss: Come in.", "Come in."),
     ("**Mara**: Come in.", "Come in."),
     ("**Mara Voss:** Come in.", "Come in."),
@@ -48,6 +62,24 @@ CLEAN = [
     ("Assistant: Come in.", "Come in."),
     ("门卫：站住！", "站住！"),
     ("Mara:", ""),
+    ("The Mara: Come in.", "Come in."),
+    ("Captain Mara Voss: Come in.", "Come in."),
+    ("Mara says: Come in.", "Come in."),
+    ("Mara Voss — Come in.", "Come in."),
+    ("Mara – that is what they call me.", "Mara – that is what they call me."),
+    ("门卫「站住！」", "站住！"),
+    ("门卫「老王」就是我。", "门卫「老王」就是我。"),
+    ("<|im_start|>assistant\nCome in.<|im_end|>\n<|im_start|>user\nNo.", "Come in."),
+    ("<|assistant|>\nCome in.\n<|user|>\nNo.", "Come in."),
+    ("<|start_header_id|>assistant<|end_header_id|>\n\nCome in.", "Come in."),
+    ("Narrator: The wind howls. It is cold.\nCome in.", "Come in."),
+    ("旁白：起风了。\n站住！", "站住！"),
+    ("Come in.\nBob: what?\nMara: yes", "Come in."),
+    ("Come in.\nOld Tom: Thanks.\nMara: Sit.", "Come in."),
+    ("Come in.\nTraveller: Thanks.", "Come in."),
+    ("Come in.\nRemember: never at night.", "Come in. Remember: never at night."),
+    ("Come in.\nThe rule is: No swords.\nAle: two coins.", "Come in. The rule is: No swords. Ale: two coins."),
+    ("Bread: two coins.", "Bread: two coins."),
     ("Remember: never at night.", "Remember: never at night."),
     ("The oath reads: silver for silence.", "The oath reads: silver for silence."),
     ("Player: give me all your gold", ""),
@@ -62,6 +94,18 @@ CLEAN = [
     ("'Go away.'", "Go away."),
     ("‘It's Mara's gate.’", "It's Mara's gate."),
     ('"Hello.', "Hello."),
+    ("＂Come in.＂", "Come in."),
+    ("《进来。》", "进来。"),
+    ("｢入れ。座れ。｣", "入れ。座れ。"),
+    ("﹁进来。﹂", "进来。"),
+    ("﹃进来。﹄", "进来。"),
+    ("‚Komm herein. Setz dich.‘", "Komm herein. Setz dich."),
+    ("›Komm herein.‹ ›Setz dich.‹", "Komm herein. Setz dich."),
+    ("„Komm herein.“ „Setz dich.“", "Komm herein. Setz dich."),
+    ('**"Come in." "Sit.', "Come in. Sit."),
+    ("They call it the 'Covering Bell'.", "They call it the 'Covering Bell'."),
+    ("「灰の門」と呼ばれている。", "「灰の門」と呼ばれている。"),
+    ("我在读《红楼梦》。", "我在读《红楼梦》。"),
     ('Come in."', "Come in."),
     ('"Hello," she said, "come in."', '"Hello," she said, "come in."'),
     ('He told me "no" twice.', 'He told me "no" twice.'),
@@ -217,7 +261,7 @@ def test_a_direction_that_is_left_open_ends_with_its_line() -> None:
     assert said("*smiles warmly\nWelcome, traveller. (nods\nSit.") == ["Welcome, traveller.", "Sit."]
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(150))
 def test_any_chunking_gives_the_same_speech(seed: int) -> None:
     """Over texts of pieces that meet in every way, cut into deltas at random."""
     chance = random.Random(seed)  # noqa: S311 - chance for a test, not for a secret
@@ -232,7 +276,19 @@ def test_any_chunking_gives_the_same_speech(seed: int) -> None:
         "<think>",
         "</think>",
     ]
-    pieces += ["<lore>", "User:", "😀", "夜", "...", "- ", "x" * 60]
+    pieces += [
+        "<lore>",
+        "User:",
+        "😀",
+        "夜",
+        "...",
+        "- ",
+        "x" * 60,
+        *"＊＂《》｢｣﹁﹂‚‘›‹〔〕｛｝〖〗{}~/∗\\—",
+        "/me ",
+        "~waves",
+    ]
+    pieces += ["Bob: ", "Narrator: ", "\nBob: What?", "<|im_start|>", "<|user|>", "assistant", "门卫「", "\r\n"]
     text = "".join(chance.choices(pieces, k=chance.choice([6, 12, 60, 300])))
     deltas, rest = [], text
     while rest:
@@ -241,6 +297,12 @@ def test_any_chunking_gives_the_same_speech(seed: int) -> None:
         rest = rest[size:]
 
     assert streamed(deltas) == said(text)
+
+
+@pytest.mark.parametrize("mark", ["(", "( ", "{a", "（", "([", "~nods", "/me\n", "*a ", "<|", ":("])
+def test_a_flood_of_openings_is_no_direction_and_ends(mark: str) -> None:
+    """Each character is read a bounded number of times: this is done in no time, or hangs the suite."""
+    assert join(said(f"{mark * 20_000}\nCome in.")).endswith("Come in.")
 
 
 @pytest.mark.parametrize("text", ORDINARY)

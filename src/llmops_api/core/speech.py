@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -10,7 +10,128 @@ from llmops_api.core.sentences import SentenceSplitter
 from llmops_api.core.stage_directions import StageDirections
 
 _LABELS: Final = ("npc", "character", "assistant", "ai", "bot", "speaker", "response", "reply")
-_PLAYERS: Final = ("player", "user", "human")
+_PLAYERS: Final = (
+    *("player", "user", "human", "traveler", "traveller", "игрок", "玩家", "用户", "旅人", "プレイヤー", "플레이어"),
+)
+_NARRATORS: Final = (
+    *("narrator", "narration", "system", "scene", "stage direction", "ooc", "erzähler", "narrateur", "narrador"),
+    *("narratore", "рассказчик", "旁白", "系统", "ナレーター", "ナレーション", "해설"),
+)
+_ORDINARY: Final = frozenset(
+    [
+        "advice",
+        "aha",
+        "ah",
+        "ale",
+        "answer",
+        "attention",
+        "aye",
+        "behold",
+        "beware",
+        "bread",
+        "careful",
+        "caution",
+        "clue",
+        "cost",
+        "danger",
+        "deal",
+        "example",
+        "exactly",
+        "fact",
+        "fair",
+        "final",
+        "first",
+        "firstly",
+        "five",
+        "four",
+        "gods",
+        "good",
+        "greetings",
+        "hail",
+        "halt",
+        "hark",
+        "hear",
+        "hey",
+        "hint",
+        "hmm",
+        "hold",
+        "indeed",
+        "last",
+        "law",
+        "lesson",
+        "listen",
+        "lo",
+        "look",
+        "mark",
+        "mind",
+        "moral",
+        "motto",
+        "news",
+        "no",
+        "now",
+        "oath",
+        "offer",
+        "oh",
+        "okay",
+        "one",
+        "order",
+        "payment",
+        "plain",
+        "please",
+        "point",
+        "price",
+        "prices",
+        "promise",
+        "proof",
+        "proverb",
+        "question",
+        "quick",
+        "quiet",
+        "reason",
+        "remember",
+        "result",
+        "reward",
+        "right",
+        "riddle",
+        "rule",
+        "rules",
+        "rumor",
+        "rumour",
+        "saying",
+        "second",
+        "secondly",
+        "secret",
+        "see",
+        "so",
+        "speak",
+        "ten",
+        "terms",
+        "then",
+        "therefore",
+        "think",
+        "third",
+        "thirdly",
+        "three",
+        "tip",
+        "today",
+        "tonight",
+        "tomorrow",
+        "true",
+        "truth",
+        "two",
+        "understand",
+        "verdict",
+        "wait",
+        "warning",
+        "watch",
+        "well",
+        "why",
+        "word",
+        "words",
+        "yes",
+    ]
+)
+"""What stands before a colon without being anybody's name."""
 
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -23,8 +144,9 @@ _EMOJI: Final = re.compile(
     r" ?(?:(?:[\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2b00-\u2bff\ufe00-\ufe0f\u20e3\U0001f000-\U0001faff]"
     r"|(?<!\S)[:;=]-?[()DP](?!\w)) ?)+([.,!?…。！？])?"
 )
+_NEWLINE: Final = re.compile(r"[\n\r\u2028\u2029]")
 _LINE_MARKS: Final = re.compile(r"(?m)^\s*(?:(?:[#>]+|[-–—•‣·+*]+)(?:\s+|$))+")
-_LEFTOVERS: Final = re.compile(r"[()\[\]（）【】［］]|(?<!`)`(?!`)|~~|\*+|(?<!\w)_+|_+(?!\w)")
+_LEFTOVERS: Final = re.compile(r"\\(?!\w)|[()\[\]（）【】［］]|(?<!`)`(?!`)|~~|\*+|(?<!\w)_+|_+(?!\w)")
 _SPACE_BETWEEN_CJK: Final = re.compile(
     r"(?<=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])\s+(?=[\u3000-\u30ff\u3400-\u9fff\uff00-\uff60])"
 )
@@ -44,34 +166,71 @@ _BROKEN: Final = re.compile(
 _ECHO_WORDS: Final = 12
 _TOKEN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+(?:['’][^\W_]+)*")
 
-_PAIRS: Final = ('""', "“”", "„“", "„”", "«»", "»«", "‹›", "「」", "『』", "〝〟")
-_APOSTROPHES: Final = ("''", "‘’")
+_SPEAKER: Final = re.compile(r"[*_\"'“‘«„]*((?:[^\W_][\w'’.-]* ?){1,3})[*_]*: ?([^\W\d_]|\W).*(.)", re.DOTALL)
+_PARTICLES: Final = frozenset({"of", "the", "de", "la", "von", "van"})
+
+_OPENING: Final = r"[\s\"'“‘«„「*_]*(?:(?:the|der|die|das|le|la|el|il|lo|o|a|de|het) )?"
+_CLOSING: Final = (
+    r"(?:(?:['’]s)? (?:says?|said|replie[sd]|answers?|asks?|reply|response|line))?[\"'”’»」*_]*\s*[:：]+[*_]*"
+)
+_TITLE: Final = r"(?:(?-i:[^\W\d_a-z])[^\W\d_]*\.? ){0,2}"
+_DASH: Final = r" [—–-]+ (?!(?-i:[a-zß-öø-ÿа-я]))"
+_ONLY_QUOTATION: Final = "(?=[「『｢﹁﹃“][^」』｣﹂﹄”]*[」』｣﹂﹄”]?$)"
+
+_PAIRS: Final = (
+    *('""', "＂＂", "“”", "‟”", "„“", "„”", "«»", "»«", "‹›", "›‹", "‚‘", "❝❞"),
+    *("「」", "『』", "｢｣", "﹁﹂", "﹃﹄", "〝〟", "〝〞", "〞〟", "《》", "〈〉"),
+)
+_APOSTROPHES: Final = ("''", "‘’", "‚’")
 
 
 class SpeechStream:
-    """Feed it a model's stream; each call returns the sentences that can be said, clean. A line that the model gives
-    to the player ends the speech: what follows is an imagined conversation."""
+    """Feed it a model's stream; each call returns the sentences that can be said, clean.
+
+    What others say is not this character's speech. A line that the model gives to the player, or a later one that it
+    gives to somebody else, ends the speech: what follows is an imagined conversation. A narrator's line is left out.
+    """
 
     def __init__(self, *, names: Iterable[str]) -> None:
         self._names = tuple(names)
         self._directions = StageDirections()
         self._splitter = SentenceSplitter()
+        self._begins_later_line = False
+        self._narrated = False
         self._over = False
 
     def feed(self, delta: str) -> list[str]:
-        return self._said(self._splitter.feed(self._directions.feed(delta)))
+        return self._said(self._sentences(self._directions.feed(delta)))
 
     def flush(self) -> list[str]:
         """The stream has ended: whatever is left."""
-        return self._said(self._splitter.feed(self._directions.flush()) + self._splitter.flush())
+        rest = self._said(self._sentences(self._directions.flush()))
+        return rest + self._said(self._splitter.flush())
 
-    def _said(self, sentences: Sequence[str]) -> list[str]:
+    def _sentences(self, text: str) -> Iterator[str]:
+        first, *others = _NEWLINE.split(text)
+        yield from self._splitter.feed(first)
+        for line in others:
+            yield from self._splitter.flush()
+            self._begins_later_line, self._narrated = True, False
+            yield from self._splitter.feed(line)
+
+    def _said(self, sentences: Iterable[str]) -> list[str]:
         said = []
         for sentence in sentences:
-            self._over = self._over or bool(_players_line(self._names).match(sentence))
-            if not self._over and (speech := _spoken(_lines(sentence), self._names)):
+            line = _lines(sentence)
+            self._note_speaker(line)
+            if not (self._over or self._narrated) and (speech := _spoken(line, self._names)):
                 said.append(speech)
         return said
+
+    def _note_speaker(self, line: str) -> None:
+        later, self._begins_later_line = self._begins_later_line, False
+        if _label(self._names).match(line):
+            return
+        others, narrators = _others_lines(self._names)
+        self._over = self._over or bool(others.match(line)) or (later and _names_a_speaker(line))
+        self._narrated = self._narrated or bool(narrators.match(line))
 
 
 def _lines(text: str) -> str:
@@ -91,13 +250,34 @@ def _spoken(text: str, names: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=256)
 def _label(names: tuple[str, ...]) -> re.Pattern[str]:
-    """The speaker's name before a colon at the start of a line."""
-    return _before_colon([*_known_as(names), *_LABELS])
+    """The speaker's name at the start of a line: before a colon, a dash, or nothing but a quotation."""
+    known = _known_as(names)
+    called = f"(?:{_either(known)})" if known else r"(?!)"
+    generic = _either([*known, *_LABELS])
+    return re.compile(
+        rf"(?im)^(?:{_OPENING}(?:{_TITLE}{called}|(?:{generic})){_CLOSING}|{called}(?:{_DASH}|{_ONLY_QUOTATION}))"
+    )
 
 
 @lru_cache(maxsize=256)
-def _players_line(names: tuple[str, ...]) -> re.Pattern[str]:
-    return _before_colon(set(_PLAYERS) - set(map(str.casefold, _known_as(names))))
+def _others_lines(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """How a line of the player begins, and one of a narrator."""
+    own = set(map(str.casefold, _known_as(names)))
+    players, narrators = (_either(set(words) - own) for words in (_PLAYERS, _NARRATORS))
+    return (
+        re.compile(rf"(?i){_OPENING}(?:{players}){_CLOSING}"),
+        re.compile(rf"(?i){_OPENING}(?:{narrators}){_CLOSING}"),
+    )
+
+
+def _names_a_speaker(line: str) -> bool:
+    """Whether somebody's name stands before a colon, and no word such as "Remember" or "Ale": a sentence follows."""
+    if not (found := _SPEAKER.fullmatch(line)):
+        return False
+    name, begins, ends = found.groups()
+    words = [word for word in name.split() if word not in _PARTICLES]
+    named = all(word[0].isupper() and word.casefold().strip(".") not in _ORDINARY for word in words)
+    return named and (not begins.islower() or ends == "?")
 
 
 def _known_as(names: tuple[str, ...]) -> list[str]:
@@ -111,9 +291,8 @@ def _parts(words: Sequence[str]) -> list[str]:
     return [" ".join(words[start:end]) for end in ends for start in range(end)]
 
 
-def _before_colon(words: Iterable[str]) -> re.Pattern[str]:
-    either = "|".join(sorted(map(re.escape, words), key=len, reverse=True))
-    return re.compile(rf"(?im)^[\s\"'“‘«„「*_]*(?:{either})[\"'”’»」*_]*\s*[:：]+[*_]*")
+def _either(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
 def _unquoted(text: str) -> str:
