@@ -103,6 +103,16 @@ By the way, when was the printing press invented?
 does the sun revolve around the earth
 Who plays Iron Man in the movies?
 What do you call a baby kangaroo?
+capital of France
+the boiling point of mercury
+harry potter who is he
+Mount Everest, how tall is it
+Someone told me Einstein discovered relativity. True?
+My friend says Napoleon died on Elba, is that so?
+They say the Titanic sank in 1912. Is that right?
+I'd bet you can't tell me who painted the Mona Lisa
+bet you don't know the capital of Spain
+I bet nobody can name the planets of the solar system
 """
 
 SAID = """
@@ -337,6 +347,21 @@ how old are you?
 Is there anything I can do for you?
 Is there a problem, officer?
 Is something wrong?
+Is that true?
+You are new here. Right?
+It is cold tonight. True?
+I bet you can't tell me a joke.
+I bet you don't know my name.
+I'd bet you could use a drink.
+that man over there, who is he
+the captain who is he
+your friend who is he?
+guard who is it
+The speed of your tongue!
+The age of you!
+Captain of the guard
+Lord of the manor!
+Guard of the Ember Gate
 """
 
 OTHER_LANGUAGES = [

@@ -54,6 +54,8 @@ _REQUEST = re.compile(
     r"(?: (?:me|us))?"
     r"|(?:give|show) (?:me|us) (?:a (?:list|summary)|the (?:name|list|definition|date|recipe|meaning|year)s?)(?: (?:of|for))?"
     r"|(?:is|isn'?t) it (?:true|right|correct|a fact) that"
+    r"|(?:i(?:'?d|'?ll| would| will)? )?bet (?:that )?(?:you|no ?body|no one|none of you) (?:(?:can|could|do|does|would|will)(?:n?'?t| ?not)?"
+    r"|won'?t) (?:even |really )?(?:tell|know|name|say|guess|explain|answer|remember|recall)(?: (?:me|us))?(?: (?:about|of))?"
     r")\b\s*,?\s*"
 )
 _OPINION = re.compile(r"\b(?:do|did|would) you (?:think|reckon|believe|suppose|guess|say)\b(?! (?:of|about))")
@@ -83,6 +85,18 @@ _TAG = re.compile(
     rf"[\s,]+(?:(?:{_AUXILIARY}) (?:it|he|she|they|there|that|this|you|i|we)|(?:is|does|do|was|did|are|can|will|has|have)n'?t (?:it|he|she|they|there|you)|"
     r"right|correct|no|yes|eh|huh|true|innit)\s*\?+$"
 )
+_TOPIC = re.compile(
+    r"^(?!this|that|these|those|the|your?|my|our)\S.* (?:who|what|where|when|which|how (?:old|tall|big|high|far)) (?:is|was|are|were) (?:he|she|it|they)\b"
+)
+"""As in a search box: "harry potter who is he", "capital of France"."""
+
+_RELATION = re.compile(
+    r"^(?:the )?(?:capital|currency|population|president|prime minister|author|inventor|painter|composer|discoverer|founder|height|depth"
+    r"|length|age|distance|speed|meaning|definition|formula|boiling point|(?:official |national )?language)s? of \S"
+)
+_ASSURED = re.compile(r"[.!,;…\s]+(?:is (?:that|it|this) )?((?:true|right|correct|so)\s*\?)", re.IGNORECASE)
+"""A statement and "True?" behind it are one question."""
+
 _SMALL_TALK = frozenset(
     analyse(
         "weather rain raining snow snowing sun sunny cold warm hot nice lovely beautiful pretty fine good bad great quiet busy boring "
@@ -136,7 +150,8 @@ def _persona(persona: str, locale: str) -> _Persona:
 def _clauses(text: str) -> list[tuple[str, str]]:
     """Each sentence, and each stretch of it between commas, folded and as it stood."""
     clauses: list[str] = []
-    for sentence in _SENTENCE.findall(_ABBREVIATION.sub(r"\1", text)):
+    text = _ASSURED.sub(r", \1", _ABBREVIATION.sub(r"\1", text))
+    for sentence in _SENTENCE.findall(text):
         parts = [part.strip(" \t\"'“”«»()*-–—") for part in re.split(r"[,:–—]|\s-\s", sentence)]
         clauses.append(sentence.strip())
         if len(parts) > 1:
@@ -160,6 +175,8 @@ def _is_fact(clause: str, original: str, own: _Persona) -> bool:
         return False
     if _ASKS.match(clause):
         return _about_the_world(_TAG.sub("?", clause), own)
+    if _TOPIC.match(clause) or (_RELATION.match(clause) and not clause.endswith("!")):
+        return _about_the_world(clause, own, least=2)
     if not clause.endswith("?"):
         return False
     # "So Paris is the capital of France?", "capital of France?": no question word, but a name or a relation.
