@@ -115,6 +115,15 @@ async def test_each_broken_answer_has_its_error(model: ChatModel, name: str, exp
     assert type(await failure_of(model, name, streamed=False)) is expected
 
 
+@pytest.mark.parametrize("number", range(5))
+async def test_an_answer_is_kept_whatever_its_server_says_of_its_length(model: ChatModel, number: int):
+    """Nor does a word of its own for an ordinary end matter."""
+    response = await model.generate(a_request(f"odd-usage-{number}"))
+
+    assert (response.text, response.finish_reason) == ("At nine.", FinishReason.STOP)
+    assert (response.usage.input_tokens, response.usage.output_tokens) in {(0, 0), (0, 1)}
+
+
 BROKEN_STREAMS = {
     "garbage": ProviderGarbled,
     "no-finish": ProviderInterrupted,

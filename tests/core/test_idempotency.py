@@ -1,11 +1,13 @@
 """Receipts, on the database that keeps them."""
 
 import asyncio
+import time
+from contextlib import suppress
 
 import pytest
 
 from llmops_api.core.idempotency import CLAIM, RECEIPT, Receipt, Receipts
-from llmops_api.errors import BadInput, ConflictError, IdempotencyMismatch, VersionMismatch
+from llmops_api.errors import BadInput, ConflictError, DeadlineExceeded, IdempotencyMismatch, VersionMismatch
 from llmops_api.ports.state import Append, StateStore
 from tests.support import Clock
 
@@ -190,3 +192,17 @@ async def test_a_key_has_1_to_255_characters(receipts: Receipts, key: str) -> No
         await _begin(receipts, key)
 
     await _begin(receipts, "k" * 255)
+
+
+async def test_a_claim_that_cannot_be_had_in_time_is_given_up_and_released(receipts: Receipts) -> None:
+    """A retry may act as soon as the slow claim has come through."""
+    with pytest.raises(DeadlineExceeded):
+        await receipts.begin("s", "k", "body", lease_seconds=60, deadline=time.monotonic())
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(ConflictError):
+                again = await receipts.begin("s", "k", "body", lease_seconds=60)
+                break
+            await asyncio.sleep(0.01)
+
+    assert again.replay is None

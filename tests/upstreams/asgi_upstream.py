@@ -49,6 +49,19 @@ BODIES: dict[str, bytes] = {
     "odd-content": b'{"choices": [{"message": {"content": {"a": 1}}, "finish_reason": "stop"}]}',
     "no-finish": b'{"choices": [{"message": {"content": "The gate"}, "finish_reason": null}]}',
     "error-in-body": b'{"error": {"message": "secret prompt", "code": 503}}',
+    **{
+        f"odd-usage-{number}": b'{"choices": [{"message": {"content": "At nine."}, "finish_reason": "end_turn"}], "usage": %b}'
+        % usage
+        for number, usage in enumerate(
+            (
+                b"null",
+                b"[]",
+                b'{"prompt_tokens": null, "completion_tokens": 1.0}',
+                b'{"prompt_tokens": 1e300, "completion_tokens": -1, "prompt_tokens_details": []}',
+                b'{"prompt_tokens": "12", "completion_tokens": %b}' % (b"9" * 4000),
+            )
+        )
+    },
     "refusing": b'{"choices": [{"message": {"content": null, "refusal": "I cannot."}, "finish_reason": "stop"}]}',
 }
 """Models that answer 200 with a body of their own."""

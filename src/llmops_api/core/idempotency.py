@@ -4,6 +4,7 @@ A receipt is a record. It is claimed with a lease before the act; the act's own 
 that was claimed, so that of two holders (the first was slow, its lease passed, another took over) one alone can write.
 """
 
+import asyncio
 import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from llmops_api.core.stopwatch import within
 from llmops_api.errors import BackendUnavailable, BadInput, ConflictError, IdempotencyMismatch, VersionMismatch
 from llmops_api.ports.state import Delete, Put, Record, StateStore
 
@@ -54,13 +56,34 @@ class Receipts:
         self._state = state
         self._now = now
         self._claims = 0
+        self._claiming: set[asyncio.Task[Receipt]] = set()
 
-    async def begin(self, scope: str, key: str, fingerprint: str, *, lease_seconds: float) -> Receipt:
+    async def begin(
+        self, scope: str, key: str, fingerprint: str, *, lease_seconds: float, deadline: float | None = None
+    ) -> Receipt:
         """Claim the act on a request whose body has this fingerprint, for so long; or find its answer in `replay`.
 
         `scope` tells callers and routes apart. Raises `IdempotencyMismatch` when the key came with another body,
-        `ConflictError` while another request holds the claim.
+        `ConflictError` while another request holds the claim, `DeadlineExceeded` past the `deadline`, a moment of
+        `time.monotonic()`: a claim that comes later is released.
         """
+        late = asyncio.Event()
+        claiming = asyncio.create_task(self._begin(scope, key, fingerprint, lease_seconds, late))
+        self._claiming.add(claiming)
+        claiming.add_done_callback(self._claimed)
+        try:
+            return await within(deadline, asyncio.shield(claiming))
+        finally:
+            late.set()
+
+    def _claimed(self, claiming: asyncio.Task[Receipt]) -> None:
+        self._claiming.discard(claiming)
+        if not claiming.cancelled():
+            claiming.exception()  # looked at, so that a failure which nobody awaits any more is not reported
+
+    async def _begin(
+        self, scope: str, key: str, fingerprint: str, lease_seconds: float, late: asyncio.Event
+    ) -> Receipt:
         if not 0 < len(key) <= KEY_CHARS_AT_MOST:
             raise BadInput(f"An Idempotency-Key has 1 to {KEY_CHARS_AT_MOST} characters.")
         receipt_id = hashlib.sha256(f"{len(scope)}:{scope}{key}".encode()).hexdigest()
@@ -71,7 +94,10 @@ class Receipts:
             if "answer" in record.value:
                 return Receipt(self._state, receipt_id, record.version, {}, record.value["answer"], settled=True)
         claim = {"fingerprint": fingerprint, "claimed_at": now, "leased_until": now + lease_seconds}
-        return await self._claim(receipt_id, 0 if record is None else record.version, claim)
+        receipt = await self._claim(receipt_id, 0 if record is None else record.version, claim)
+        if late.is_set():
+            await receipt.release()
+        return receipt
 
     async def _claim(self, receipt_id: str, version: int, claim: Mapping[str, Any]) -> Receipt:
         entry = Put(CLAIM, f"{math.ceil(claim['claimed_at']):011}/{receipt_id}", {})

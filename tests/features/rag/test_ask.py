@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from llmops_api.adapters.scripted.model import ScriptedChatModel
 from llmops_api.app import create_app
 from llmops_api.bootstrap import open_backends
 from llmops_api.core.worlds import World
@@ -117,3 +118,41 @@ async def test_a_search_that_takes_too_long_ends_a_stream_in_time(stuck: httpx2.
     name, problem = events_of(answer.text)[-1]
 
     assert (name, problem["code"]) == ("error", "deadline_exceeded")
+
+
+@pytest.fixture
+async def spoken(settings: Settings) -> AsyncIterator[tuple[httpx2.AsyncClient, ScriptedChatModel]]:
+    """The service with the world, and its model, whose answers a test queues."""
+    model = ScriptedChatModel()
+    async with open_backends(settings) as backends:
+        backends = replace(backends, chat_models={"scripted": model})
+        async with serving(create_app(settings, backends)) as client:
+            await _furnish(client)
+            yield client, model
+
+
+async def test_what_a_model_thinks_is_no_part_of_its_answer(
+    spoken: tuple[httpx2.AsyncClient, ScriptedChatModel],
+) -> None:
+    client, model = spoken
+    model.queue("<think>Year 98?</think>\nIn the year 98.")
+
+    events = events_of((await client.post(ASK, json={"question": QUESTION, "stream": True})).text)
+
+    assert "".join(data["text"] for name, data in events if name == "delta") == "In the year 98."
+    assert events[-1][1]["answer"] == "In the year 98."
+
+
+@pytest.mark.parametrize("nothing", ["", " \n ", "<think>Hm.</think>", "<think>Hm"])
+async def test_a_model_that_gives_no_answer_is_a_problem(
+    spoken: tuple[httpx2.AsyncClient, ScriptedChatModel], nothing: str
+) -> None:
+    """Never an empty answer that looks like one."""
+    client, model = spoken
+    model.queue(nothing, nothing)
+
+    whole = (await client.post(ASK, json={"question": QUESTION})).json()
+    name, streamed = events_of((await client.post(ASK, json={"question": QUESTION, "stream": True})).text)[-1]
+
+    assert (whole["status"], whole["code"]) == (502, "provider_garbled")
+    assert (name, streamed["code"]) == ("error", "provider_garbled")

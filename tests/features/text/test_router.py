@@ -1,5 +1,6 @@
 """Text over HTTP: whole and streamed, checked against a schema, with the model that answered."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -136,10 +137,43 @@ async def test_an_answer_that_does_not_fit_the_schema_is_a_problem(
             assert "Wick" not in problem["detail"]
 
 
+def _a_tower(floors: int) -> dict[str, Any]:
+    """A schema that means twice as much with every floor."""
+    doubled = {f"a{n}": {"allOf": [{"$ref": f"#/$defs/a{n + 1}"}] * 2} for n in range(floors)}
+    return {"$defs": {**doubled, f"a{floors}": {"type": "string"}}, "patternProperties": {"": {"$ref": "#/$defs/a0"}}}
+
+
+async def test_a_schema_with_references_is_kept(client: httpx2.AsyncClient, scripted: ScriptedChatModel) -> None:
+    body = {"prompt": "?", "response_format": {"type": "json_schema", "schema": _a_tower(4)}}
+    for reply, status in (('{"name": "Wick"}', 200), ('{"name": 7}', 502)):
+        scripted.queue(reply)
+
+        assert (await _generated(client, body)).status_code == status
+
+
+async def test_a_schema_that_means_too_much_holds_nobody_up(
+    client: httpx2.AsyncClient, scripted: ScriptedChatModel
+) -> None:
+    """It would take days: the request ends at its deadline, and others are answered meanwhile."""
+    form = {"type": "json_schema", "schema": _a_tower(60)}
+    scripted.queue('{"name": "Wick"}')
+    asking = asyncio.create_task(_generated(client, {"prompt": "?", "response_format": form, "deadline_ms": 1500}))
+    while not scripted.requests:
+        await asyncio.sleep(0.01)
+    other = await client.get("/health/live")
+    answered_first = not asking.done()
+
+    assert (other.status_code, answered_first) == (200, True)
+    assert ((await asking).status_code, (await asking).json()["code"]) == (504, "deadline_exceeded")
+
+
 NO_SCHEMAS: list[dict[str, Any]] = [
     {"type": "tavern"},
     {"properties": []},
     {"$ref": "#/$defs/none"},
+    {"$ref": "http://127.0.0.1:9/schema.json"},
+    {"$ref": "file:///etc/hostname"},
+    {"enum": ["x" * 70_000]},
     {"type": "string", "pattern": "("},
 ]
 

@@ -28,6 +28,7 @@ from llmops_api.errors import (
 )
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
+_PIECE_BYTES = 8192
 _CONNECT_SECONDS = 5.0
 _SILENCE_SECONDS = 120.0
 """Without a byte, after which a provider is given up, whatever the wrappers around the model allow."""
@@ -115,11 +116,13 @@ class ProviderHttp:
 
     async def _bounded(self, response: ClientResponse) -> AsyncIterator[bytes]:
         size = 0
-        async for piece in response.content.iter_any():
+        async for piece in response.content.iter_chunked(_PIECE_BYTES):
             size += len(piece)
             if size > MAX_ANSWER_BYTES:
                 raise self.garbled(f"more than {MAX_ANSWER_BYTES} bytes")
             yield piece
+            if len(piece) == _PIECE_BYTES:
+                await asyncio.sleep(0)  # more is there already: others go first
 
     def _failure(self, error: Exception, *, answered: bool) -> ProviderError:
         if isinstance(error, (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError)):

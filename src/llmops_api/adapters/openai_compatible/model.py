@@ -24,6 +24,7 @@ _FINISH_REASONS = {
     "tool_calls": FinishReason.TOOL_CALLS,
     "function_call": FinishReason.TOOL_CALLS,
 }
+_TOKENS_AT_MOST = 10**9
 _INPUTS_PER_CALL = 32
 """What text-embeddings-inference takes unless it is told otherwise; others take more."""
 
@@ -59,24 +60,19 @@ class _Choice(WireModel):
         said = self.message or self.delta or _Message()
         if said.refusal:
             return ChatChunk(said.refusal, FinishReason.CONTENT_FILTER)
-        return ChatChunk(said.content or "", _FINISH_REASONS.get(self.finish_reason or ""))
+        return ChatChunk(said.content or "", self._ended)
 
-
-class _TokenDetails(WireModel):
-    cached_tokens: int | None = None
-
-
-class _Usage(WireModel):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _TokenDetails | None = None
+    @property
+    def _ended(self) -> FinishReason | None:
+        """Some servers have words of their own for an ordinary end (`eos`, `end_turn`)."""
+        return _FINISH_REASONS.get(self.finish_reason, FinishReason.STOP) if self.finish_reason else None
 
 
 class _Completion(WireModel):
     """A whole answer, or a piece of a streamed one, whose last piece may hold the usage and no choice."""
 
     choices: tuple[_Choice, ...] | None = None
-    usage: _Usage | None = None
+    usage: Any = None
     error: dict[str, Any] | str | None = None
 
 
@@ -203,11 +199,18 @@ async def _ping(http: ProviderHttp) -> None:
         await http.read(response)
 
 
-def _usage(wire: _Usage | None) -> Usage:
-    if wire is None:
-        return Usage()
-    cached = wire.prompt_tokens_details.cached_tokens if wire.prompt_tokens_details else None
-    return Usage(wire.prompt_tokens, wire.completion_tokens, cache_read_tokens=cached or 0)
+def _usage(wire: Any) -> Usage:
+    """What can be read of it: an answer is not worth less because its server cannot count."""
+    counts = wire if isinstance(wire, dict) else {}
+    details = counts.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else 0
+    prompt, completion = _tokens(counts.get("prompt_tokens")), _tokens(counts.get("completion_tokens"))
+    return Usage(prompt, completion, cache_read_tokens=_tokens(cached))
+
+
+def _tokens(count: Any) -> int:
+    plausible = isinstance(count, int | float) and 0 <= count <= _TOKENS_AT_MOST
+    return int(count) if plausible else 0
 
 
 def _json_schema(wanted: ResponseFormat) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from llmops_api.ports.chat import ChatRequest, FinishReason
 
 log = logging.getLogger(__name__)
 
+MAX_HEARD = 16_000
+"""Characters, thoughts included: many times the tokens that were asked for, and not a flood."""
 MAX_SENTENCES = 6
 """More is a speech: players of voiced games skip lines beyond some twenty seconds."""
 
@@ -36,6 +38,7 @@ class Performance:
         self._request = request
         self._speech = SpeechStream(names=names)
         self._secret = secret
+        self._heard = 0
         self._made: asyncio.Queue[str | None] = asyncio.Queue()
 
     async def sentences(self) -> AsyncGenerator[str, None]:
@@ -83,6 +86,9 @@ class Performance:
             async with aclosing(self._models.stream(self.choice, self._request)) as pieces:
                 async for piece in pieces:
                     self._hear(piece)
+                    if self._heard > MAX_HEARD:
+                        self.reason = Reason.UPSTREAM
+                        return
         except (ProviderTimeout, DeadlineExceeded):
             self.reason = Reason.DEADLINE
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a model, the character has something to say
@@ -94,6 +100,7 @@ class Performance:
 
     def _hear(self, piece: ModelRef | str | Answer) -> None:
         if isinstance(piece, str):
+            self._heard += len(piece)
             self._make(self._speech.feed(piece))
         elif isinstance(piece, ModelRef):
             self.ref = piece

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Path, Query, Request, Response
 
 from llmops_api.core.documents import chunks_of
+from llmops_api.core.stopwatch import Stopwatch
 from llmops_api.dependencies import (
     GameDep,
     IfMatch,
@@ -38,7 +39,7 @@ from llmops_api.features.rag.schemas import (
 from llmops_api.features.rag.service import Ask
 from llmops_api.paging import After, Limit, page_of
 from llmops_api.problems import ACT_PROBLEMS, KEYED, MODEL_PROBLEMS, PROVIDER_PROBLEMS, problems
-from llmops_api.responses import IDEMPOTENT, json_response, respond
+from llmops_api.responses import IDEMPOTENT, claim, json_response, respond
 from llmops_api.schemas import PATH_ID, Page
 
 ASK_EXAMPLES = {
@@ -165,4 +166,6 @@ async def ask(
     """An answer that stands on the lore, each citation a verbatim quote; what the lore does not hold is refused
     without asking a model. Whole, or as server-sent events (`delta`, `usage`, `done`, `error`)."""
     service = Ask(retriever, models, prompts)
-    return await respond(request, principal, body, lambda _receipt: service.events(world, body), stream=body.stream)
+    watch = Stopwatch(body.deadline_ms)
+    receipt = await claim(request, principal, body, deadline=watch.deadline)
+    return await respond(request, receipt, lambda _receipt: service.events(world, body, watch), stream=body.stream)

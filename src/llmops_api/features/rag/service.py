@@ -5,11 +5,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from llmops_api.core.citations import cite
-from llmops_api.core.models import Answer, Models
+from llmops_api.core.models import Answer, ModelRef, Models
 from llmops_api.core.prompts import PromptLibrary
 from llmops_api.core.retrieval import Retrieved, Retriever
 from llmops_api.core.stopwatch import Stopwatch, within
+from llmops_api.core.thoughts import AnswerStream
 from llmops_api.core.worlds import World
+from llmops_api.errors import ProviderGarbled
 from llmops_api.features.rag.schemas import AskRequest, AskResponse, AskTiming
 from llmops_api.ports.chat import ChatRequest, Message, Role
 from llmops_api.responses import StreamEvent
@@ -26,10 +28,9 @@ class Ask:
     models: Models
     prompts: PromptLibrary
 
-    async def events(self, world: World, body: AskRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def events(self, world: World, body: AskRequest, watch: Stopwatch) -> AsyncGenerator[StreamEvent, None]:
         """`delta`s, `usage`, and `done` with the whole answer. Raises `ProviderError`s, `UnknownModel`,
         `DeadlineExceeded`."""
-        watch = Stopwatch(body.deadline_ms)
         locale = body.locale or world.locale
         choice = self.models.choose(body.model, world.dialogue.get("model"))
         searching = self.retriever.search(
@@ -43,14 +44,20 @@ class Ask:
             yield StreamEvent("done", _refused(refusal, found, watch))
             return
         request = self._request(world, body, found, watch)
+        spoken, said = AnswerStream(), ""
         async with aclosing(self.models.stream(choice, request)) as pieces:
             async for piece in pieces:
-                if isinstance(piece, Answer):
-                    yield StreamEvent("usage", Usage.of(piece.response.usage))
-                    yield StreamEvent("done", _answered(piece, found, locale, watch))
-                elif isinstance(piece, str):
+                if isinstance(piece, ModelRef):
+                    continue
+                text = spoken.feed(piece) if isinstance(piece, str) else spoken.end()
+                if text:
                     watch.mark("first")
-                    yield StreamEvent("delta", Delta(text=piece))
+                    said += text
+                    yield StreamEvent("delta", Delta(text=text))
+                if isinstance(piece, Answer):
+                    answered = _answered(piece, said, found, locale, watch)
+                    yield StreamEvent("usage", Usage.of(piece.response.usage))
+                    yield StreamEvent("done", answered)
 
     def _request(self, world: World, body: AskRequest, found: Retrieved, watch: Stopwatch) -> ChatRequest:
         prompt = self.prompts.render(
@@ -74,11 +81,13 @@ def _refused(refusal: str, found: Retrieved, watch: Stopwatch) -> AskResponse:
     )
 
 
-def _answered(answer: Answer, found: Retrieved, locale: str, watch: Stopwatch) -> AskResponse:
+def _answered(answer: Answer, said: str, found: Retrieved, locale: str, watch: Stopwatch) -> AskResponse:
+    if not said.strip():
+        raise ProviderGarbled("The model gave no answer.", provider=answer.ref.provider)
     total, retrieval = watch.total, watch.at("retrieved") or 0.0
-    citations = cite(answer.response.text, found.hits, locale)
+    citations = cite(said, found.hits, locale)
     return AskResponse(
-        answer=answer.response.text,
+        answer=said,
         refused=False,
         citations=[
             CitationOut(document_id=each.document_id, title=each.title, quote=each.quote, score=each.score)

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
+from llmops_api.core.stopwatch import Stopwatch
 from llmops_api.dependencies import GameDep, ModelsDep, ReaderDep
 from llmops_api.features.text.schemas import GenerateRequest, GenerateResponse, ModelsResponse, ProviderStatus
 from llmops_api.features.text.service import TextService
 from llmops_api.problems import ACT_PROBLEMS, KEYED, MODEL_PROBLEMS, problems
-from llmops_api.responses import IDEMPOTENT, respond
+from llmops_api.responses import IDEMPOTENT, claim, respond
 
 router = APIRouter(
     prefix="/v1",
@@ -64,7 +65,9 @@ async def generate(
 ) -> Response:
     """Text from an alias or a `provider:name`, whole or as server-sent events (`delta`, `usage`, `done`, `error`)."""
     service = TextService(request.app.state.models, request.app.state.backends)
-    return await respond(request, principal, body, lambda _receipt: service.events(body), stream=body.stream)
+    watch = Stopwatch(body.deadline_ms)
+    receipt = await claim(request, principal, body, deadline=watch.deadline)
+    return await respond(request, receipt, lambda _receipt: service.events(body, watch), stream=body.stream)
 
 
 @router.get("/models", summary="List aliases and providers")

@@ -5,12 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-import jsonschema_rs
 import orjson
 
+from llmops_api.core.answer_schema import AnswerSchema
 from llmops_api.core.models import Answer, Models
 from llmops_api.core.stopwatch import Stopwatch
-from llmops_api.errors import BadInput, FieldError, ProviderGarbled
+from llmops_api.errors import ProviderGarbled
 from llmops_api.features.text.schemas import GenerateRequest, GenerateResponse
 from llmops_api.ports.backends import Backends
 from llmops_api.ports.chat import ChatRequest, Message, Parameters, ResponseFormat, Role
@@ -25,11 +25,10 @@ class TextService:
     models: Models
     backends: Backends
 
-    async def events(self, body: GenerateRequest) -> AsyncGenerator[StreamEvent, None]:
+    async def events(self, body: GenerateRequest, watch: Stopwatch) -> AsyncGenerator[StreamEvent, None]:
         """`delta`s and `usage` when `body.stream`, and `done` with the whole answer. Raises `ProviderError`s, `UnknownModel`."""
-        watch = Stopwatch(body.deadline_ms)
         choice = self.models.resolve(body.model)
-        validator = _validator(body)
+        schema = None if body.response_format is None else AnswerSchema(body.response_format.json_schema)
         request = _chat_request(body, watch)
         if body.stream:
             answer: Answer | None = None
@@ -44,14 +43,15 @@ class TextService:
             yield StreamEvent("usage", Usage.of(answer.response.usage))
         else:
             answer = await self.models.generate(choice, request)
+        parsed = None if schema is None else await _parsed(answer, schema, watch)
         timing = Timing(total_ms=watch.total, first_token_ms=watch.at("first"))
-        yield StreamEvent("done", self._whole(answer, validator, timing))
+        yield StreamEvent("done", self._whole(answer, parsed, timing))
 
-    def _whole(self, answer: Answer, validator: jsonschema_rs.Validator | None, timing: Timing) -> GenerateResponse:
+    def _whole(self, answer: Answer, parsed: Any, timing: Timing) -> GenerateResponse:
         return GenerateResponse(
             id=self.backends.new_id("text"),
             text=answer.response.text,
-            parsed=None if validator is None else _parsed(answer, validator),
+            parsed=parsed,
             finish_reason=answer.response.finish_reason.value,
             model=ModelUsed.of(answer),
             usage=Usage.of(answer.response.usage),
@@ -83,24 +83,12 @@ def _chat_request(body: GenerateRequest, watch: Stopwatch) -> ChatRequest:
     )
 
 
-def _validator(body: GenerateRequest) -> jsonschema_rs.Validator | None:
-    """Made before the model is asked: a schema that is none costs nothing."""
-    if body.response_format is None:
-        return None
+async def _parsed(answer: Answer, schema: AnswerSchema, watch: Stopwatch) -> Any:
+    text = answer.response.text.encode(errors="replace")
     try:
-        return jsonschema_rs.validator_for(body.response_format.json_schema)
-    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        fault = FieldError(
-            "/response_format/schema", "is not a JSON Schema that can be used", "Check it against its draft."
-        )
-        raise BadInput("1 field is wrong.", [fault]) from error
-
-
-def _parsed(answer: Answer, validator: jsonschema_rs.Validator) -> Any:
-    try:
-        value = orjson.loads(answer.response.text)
+        value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise ProviderGarbled("The model's answer is not JSON.", provider=answer.ref.provider) from error
-    if not validator.is_valid(value):
+    if not await schema.fits(text, value, watch.deadline):
         raise ProviderGarbled("The model's answer does not fit the schema.", provider=answer.ref.provider)
     return value
