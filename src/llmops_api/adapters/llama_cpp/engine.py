@@ -49,9 +49,10 @@ class Engine:
         call = asyncio.get_running_loop().run_in_executor(self._threads, self._answer, body, answer)
         call.add_done_callback(partial(self._ended, answer))
         try:
-            while (piece := await answer.pieces.get()) is not None:
+            while isinstance(piece := await answer.pieces.get(), bytes):
                 yield piece
-            call.result()
+            if piece is not None:
+                raise piece
         finally:
             answer.stopped = True
 
@@ -74,15 +75,17 @@ class Engine:
         """On the loop, after the last piece; the next in line may start."""
         self._running.discard(answer)
         self._lanes.release()
-        answer.pieces.put_nowait(None)
-        call.exception()  # of an answer that was stopped nobody asks for it, and the loop would complain
+        answer.pieces.put_nowait(call.exception())
 
 
 class _Answer:
-    """What a lane's thread hands to the loop, and what the loop tells the thread. None follows the last piece."""
+    """What a lane's thread hands to the loop, and what the loop tells the thread.
+
+    After the last piece comes None, or what ended the answer.
+    """
 
     def __init__(self) -> None:
-        self.pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        self.pieces: asyncio.Queue[bytes | BaseException | None] = asyncio.Queue()
         self.stopped = False
         self._loop = asyncio.get_running_loop()
 

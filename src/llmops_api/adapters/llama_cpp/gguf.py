@@ -2,8 +2,6 @@
 
 import mmap
 import struct
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +17,16 @@ class NotGGUF(ValueError):
     """The file does not begin as the format demands, or ends before its metadata does."""
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """`context_length` is what the model was trained for, in tokens; None when the file does not say.
+def control_tokens(path: Path) -> tuple[str, ...]:
+    """The words that mean something other than themselves to this model, such as `<|im_start|>`, longest first.
 
-    `control_tokens` are the words that mean something other than themselves to it (`<|im_start|>`), longest first.
+    Takes some tenths of a second for a large vocabulary. Raises `OSError` and `NotGGUF`.
     """
-
-    context_length: int | None
-    control_tokens: tuple[str, ...]
-
-
-def read_header(path: Path) -> Header:
-    """Takes some tenths of a second for a large vocabulary. Raises `OSError` and `NotGGUF`."""
     with path.open("rb") as file:
         if file.read(4) != b"GGUF":
             raise NotGGUF
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             metadata = _Reader(data).metadata()
-    architecture = metadata.get("general.architecture")
-    return Header(metadata.get(f"{architecture}.context_length"), _control_tokens(metadata))
-
-
-def _control_tokens(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     kinds = zip(metadata.get("tokenizer.ggml.tokens", ()), metadata.get("tokenizer.ggml.token_type", ()), strict=False)
     return tuple(sorted((token for token, kind in kinds if _is_control(token, kind)), key=len, reverse=True))
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from llmops_api.adapters.llama_cpp.engine import Engine, Refused, open_engine
-from llmops_api.adapters.llama_cpp.gguf import Header, NotGGUF, read_header
+from llmops_api.adapters.llama_cpp.gguf import NotGGUF, control_tokens
 from llmops_api.adapters.llama_cpp.settings import llama_cpp_settings
 from llmops_api.errors import BadInput, ProviderError, ProviderGarbled, ProviderInterrupted, ProviderRejected
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, FinishReason, Usage
@@ -35,10 +35,9 @@ async def open_chat_model(**options: Any) -> AsyncIterator[ChatModel]:
     Raises `WrongSetting` for a path that is no model, and for settings that cannot be.
     """
     settings = llama_cpp_settings(**options)
-    header = await asyncio.to_thread(_header, settings.model_path)
-    context_size = min(settings.context_size, header.context_length or settings.context_size)
-    async with open_engine(settings.model_copy(update={"context_size": context_size})) as engine:
-        yield LlamaCppChatModel(engine, header.control_tokens)
+    control_words = await asyncio.to_thread(_control_words, settings.model_path)
+    async with open_engine(settings) as engine:
+        yield LlamaCppChatModel(engine, control_words)
 
 
 class _Delta(BaseModel):
@@ -133,10 +132,10 @@ class LlamaCppChatModel:
             raise BadInput("The request holds what JSON cannot: half a character, or an endless number.") from error
 
 
-def _header(path: Path) -> Header:
+def _control_words(path: Path) -> tuple[str, ...]:
     setting = "LLMOPS_LLAMA_CPP__MODEL_PATH must be the path of a GGUF file with a chat model"
     try:
-        return read_header(path)
+        return control_tokens(path)
     except OSError as error:
         raise WrongSetting(f"{setting}; {path} cannot be read: {error.strerror}.") from error
     except NotGGUF as error:
