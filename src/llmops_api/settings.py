@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     provider_concurrency: int = Field(64, ge=1, description="a whole number of at least 1")
     provider_queue: int = Field(256, ge=0, description="a whole number of at least 0")
     provider_timeout_ms: int = Field(60_000, ge=1, description="a whole number of at least 1")
+    shutdown_grace_s: int = Field(8, ge=1, description="a whole number of at least 1")
+    """How long requests that are being answered may take once the service is told to stop; `docker stop` kills after 10."""
 
     @field_validator("seed", mode="before")
     @classmethod

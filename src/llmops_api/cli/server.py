@@ -19,9 +19,6 @@ from llmops_api.settings import Settings, WrongSetting
 APP = "llmops_api.app:create_app"
 """Resolved when a service is started, so that a command which talks to one elsewhere does not load it."""
 
-GRACE_SECONDS = 10
-"""How long requests that are being answered may take once the service is told to stop."""
-
 
 class Server(uvicorn.Server):
     """uvicorn around our application's own lifespan, so that a failure to start is an exception with its cause.
@@ -42,7 +39,7 @@ class Server(uvicorn.Server):
                 lifespan="off",
                 log_config=None,
                 access_log=False,
-                timeout_graceful_shutdown=GRACE_SECONDS,
+                timeout_graceful_shutdown=settings.shutdown_grace_s,
             )
         )
 
