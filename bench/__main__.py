@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvloop
 
-from bench import dialogue, ingest, retrieval, retrieval_quality, startup, text
+from bench import dialogue, ingest, retrieval, retrieval_quality, startup, streams, text
 
 
 async def quality() -> None:
@@ -19,6 +19,7 @@ async def quality() -> None:
 BESIDE_PEERS: dict[str, Callable[[], Awaitable[None]]] = {
     "text": text.main,
     "dialogue": dialogue.main,
+    "streams": streams.main,
     "retrieval": retrieval.main,
     "startup": startup.main,
     "ingest": ingest.main,

@@ -7,7 +7,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,17 @@ async def running_upstream() -> AsyncIterator[Server]:
     port = _free_port()
     async with _running(port, *MODULE, "bench.upstream", str(port), ready="/v1/models") as server:
         yield server
+
+
+@asynccontextmanager
+async def running_bedrock() -> AsyncIterator[Server]:
+    """The tests' stand-in for Amazon Bedrock, whose models are as slow as their names say."""
+    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+        command = (*MODULE, "tests.upstreams.bedrock_upstream", str(listening.fileno()))
+        async with _running(
+            listening.getsockname()[1], *command, ready="/stats", pass_fds=[listening.fileno()]
+        ) as server:
+            yield server
 
 
 @asynccontextmanager
@@ -104,11 +115,13 @@ async def running_service(
 
 
 @asynccontextmanager
-async def _running(port: int, *command: str, ready: str = "/health/ready", **environment: str) -> AsyncIterator[Server]:
+async def _running(
+    port: int, *command: str, ready: str = "/health/ready", pass_fds: Sequence[int] = (), **environment: str
+) -> AsyncIterator[Server]:
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log
+            *command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, pass_fds=pass_fds
         )
         try:
             if not await _is_ready(f"http://127.0.0.1:{port}{ready}", process):
