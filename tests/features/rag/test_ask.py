@@ -125,8 +125,8 @@ async def spoken(settings: Settings) -> AsyncIterator[tuple[httpx2.AsyncClient, 
     """The service with the world, and its model, whose answers a test queues."""
     model = ScriptedChatModel()
     async with open_backends(settings) as backends:
-        backends = replace(backends, chat_models={"scripted": model})
-        async with serving(create_app(settings, backends)) as client:
+        own = replace(backends, chat_models={"scripted": model})
+        async with serving(create_app(settings, own)) as client:
             await _furnish(client)
             yield client, model
 

@@ -1,6 +1,7 @@
 """A line of JSON and a file of text as lore documents."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Hashable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
@@ -27,7 +28,7 @@ def document_of_line(raw: bytes, max_chars: int) -> Document:
     if len(raw) > MAX_LINE_BYTES:
         raise _bad(f"is longer than {MAX_LINE_BYTES} bytes; split the document")
     try:
-        value = orjson.loads(raw)
+        value = orjson.loads(raw.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
         raise _bad(f"is not JSON in UTF-8: {error.msg}") from error
     if not isinstance(value, dict):
