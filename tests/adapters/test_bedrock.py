@@ -234,13 +234,18 @@ async def test_a_bearer_token_stands_in_place_of_a_signature(
     assert "x-amz-date" not in headers
 
 
-async def test_a_bearer_token_needs_no_keys_and_is_never_shown(bedrock: OwnUpstream, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+async def test_with_a_bearer_token_nobody_looks_for_keys_and_it_is_never_shown(
+    bedrock: OwnUpstream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = touch {tmp_path / 'looked'}\n", "utf-8")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
 
     await asked(bedrock, a_request(NOVA), bearer_token="a-bearer-token")
 
     assert sent(bedrock)["headers"]["authorization"] == "Bearer a-bearer-token"
+    assert not (tmp_path / "looked").exists()
     assert "a-bearer-token" not in repr(BedrockSettings(bearer_token=SecretStr("a-bearer-token")))
 
 

@@ -99,6 +99,7 @@ class BedrockEmbedder:
             async with asyncio.TaskGroup() as group:
                 calls = [group.create_task(self._call(batch, input_type)) for batch in batches]
         except ExceptionGroup as failures:
+            # The first has ended the others; the caller's manners know single errors.
             raise failures.exceptions[0] from failures.exceptions[0].__cause__
         empty: Vectors = np.empty((0, self.dimensions), dtype=np.float32)
         return np.concatenate([empty, *(call.result() for call in calls)])
