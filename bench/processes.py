@@ -7,10 +7,11 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 import psutil
@@ -72,7 +73,7 @@ async def running_bare(upstream: Server | None = None) -> AsyncIterator[Server]:
     quiet = ("--no-access-log", "--log-level", "warning")
     environment = {"BENCH_UPSTREAM": f"{upstream.url}/v1" if upstream else ""}
     command = (*MODULE, "uvicorn", "bench.bare:app", "--port", str(port), *quiet)
-    async with _running(port, *command, **environment) as server:
+    async with _running(port, *command, environment=environment) as server:
         yield server
 
 
@@ -91,7 +92,7 @@ async def running_litellm(upstream: Server) -> AsyncIterator[Server]:
         command = (str(LITELLM), "--config", file.name, "--host", "127.0.0.1", "--port", str(port))
         # Its prices come with it: it need not ask for newer ones.
         environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
-        async with _running(port, *command, ready="/health/readiness", **environment) as server:
+        async with _running(port, *command, ready="/health/readiness", environment=environment) as server:
             yield server
 
 
@@ -110,18 +111,24 @@ async def running_service(
             given["OPENAI_COMPATIBLE"] = json.dumps({"upstream": {"base_url": f"{upstream.url}/v1"}})
             given["MODEL_ALIASES"] = json.dumps({"default": "upstream:instant"})
         environment = {f"LLMOPS_{name}": value for name, value in given.items()}
-        async with _running(port, *MODULE, "llmops_api", "serve", "--port", str(port), **environment) as server:
+        async with _running(
+            port, *MODULE, "llmops_api", "serve", "--port", str(port), environment=environment
+        ) as server:
             yield server
 
 
 @asynccontextmanager
 async def _running(
-    port: int, *command: str, ready: str = "/health/ready", pass_fds: Sequence[int] = (), **environment: str
+    port: int,
+    *command: str,
+    ready: str = "/health/ready",
+    pass_fds: Sequence[int] = (),
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Server]:
     with tempfile.TemporaryFile() as log:
         started = time.perf_counter()
         process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=os.environ | environment, stdout=log, stderr=log, pass_fds=pass_fds
+            *command, cwd=ROOT, env={**os.environ, **environment}, stdout=log, stderr=log, pass_fds=pass_fds
         )
         try:
             if not await _is_ready(f"http://127.0.0.1:{port}{ready}", process):
