@@ -15,7 +15,8 @@ def deployment(request: pytest.FixtureRequest) -> Iterator[Deployment]:
         yield Embedded()
         return
     with ExitStack() as stack:
-        yield Production(request.getfixturevalue("postgresql_url"), stack)
+        urls = (request.getfixturevalue(f"{server}_url") for server in ("postgresql", "opensearch"))
+        yield Production(*urls, stack)
 
 
 @pytest.fixture
