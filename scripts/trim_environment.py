@@ -63,8 +63,8 @@ def _remove(path: Path) -> None:
 
 
 def strip_debug_symbols() -> None:
-    """What a debugger reads, a fifth of the whole. `compile_imported` then loads what was stripped, and so tries it."""
-    libraries = [path for path in PACKAGES.rglob("*.so*") if path.is_file()]
+    """Not in `*.libs`: those libraries were patched when their wheel was made, and strip breaks NumPy's."""
+    libraries = [path for path in PACKAGES.rglob("*.so") if not path.parent.name.endswith(".libs")]
     subprocess.run(["strip", "--strip-unneeded", *libraries], check=True)  # noqa: S603, S607 - our own arguments; the build's own strip
 
 
