@@ -11,10 +11,10 @@ T = TypeVar("T")
 
 
 class Stopwatch:
-    """Starts when it is made. Marks keep the first moment that they are set; all results are milliseconds."""
+    """Starts when it is made, or at `started`, a moment of `time.monotonic()`. Marks keep the first moment that they are set; all results are milliseconds."""
 
-    def __init__(self, deadline_ms: int | None = None) -> None:
-        self.started = time.monotonic()
+    def __init__(self, deadline_ms: int | None = None, started: float | None = None) -> None:
+        self.started = time.monotonic() if started is None else started
         self.deadline = None if deadline_ms is None else self.started + deadline_ms / 1000
         """A moment of `time.monotonic()`, None for none."""
         self._marks: dict[str, float] = {}

@@ -1,6 +1,7 @@
 """A dialogue while the state store is out of reach: as this replica knew the world and the character last."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 import pytest
 
 from llmops_api.core.conversations import Reason, SpokenBy
-from llmops_api.core.worlds import Worlds
+from llmops_api.core.worlds import World, Worlds
 from llmops_api.errors import BackendUnavailable, NotFound
 from llmops_api.features.npc.schemas import DialogueRequest, DialogueResponse
 from tests.features.npc.stage import GUARD, Stage, open_stage
@@ -65,3 +66,19 @@ async def test_what_was_deleted_is_not_remembered_once_the_store_is_back(stage: 
         await _said(stage)
     with pytest.raises(NotFound):
         await _said(stage, world="elsewhere")
+
+
+async def test_the_time_of_a_turn_begins_before_its_world_is_read(stage: Stage) -> None:
+    """However long that takes, it is not given twice."""
+    read_at: list[float] = []
+
+    class Slow:
+        async def get(self, _world_id: str) -> World:
+            read_at.append(time.monotonic())
+            return stage.world
+
+    worlds: Any = Slow()
+    body = DialogueRequest(player_id="p1", text="Who are you?", deadline_ms=700)
+    opening = await stage.dialogue.enter(worlds, "w", "guard", body)
+
+    assert opening.deadline <= read_at[0] + 0.7

@@ -39,8 +39,6 @@ PARAMETERS = Parameters(max_tokens=400)
 """Room for six sentences in any script."""
 LEAST_SECONDS = 0.025
 """What reading the character may take however short the deadline is: without it there is no line to say."""
-WORLD_SECONDS = 0.25
-"""What reading the world may take of a short deadline before the store counts as out of reach."""
 RESERVE_SECONDS = 0.1
 """Kept back from the model for writing the turn down; of a short deadline, a fifth."""
 
@@ -62,17 +60,23 @@ class Dialogue:
 
     async def enter(self, worlds: Worlds, world_id: str, character_id: str, body: DialogueRequest) -> Opening:
         """`open` in the world of this id; while the state store is out of reach, as this replica last knew it."""
-        seconds = max((body.deadline_ms or DEADLINE_MS) / 1000 / 2, WORLD_SECONDS)
+        started = time.monotonic()
+        seconds = max((body.deadline_ms or DEADLINE_MS) / 1000 / 2, LEAST_SECONDS)
         try:
-            world = await within(time.monotonic() + seconds, worlds.get(world_id))
+            world = await within(started + seconds, worlds.get(world_id))
         except (DeadlineExceeded, BackendUnavailable):
-            opening = self._opening(self.known.world(world_id), character_id, body)
+            opening = self._opening(self.known.world(world_id), character_id, body, started)
             return self._in_trouble(opening, Reason.UPSTREAM)
-        return await self.open(world, character_id, body)
+        return await self.open(world, character_id, body, started)
 
-    async def open(self, world: World, character_id: str, body: DialogueRequest) -> Opening:
-        """Read what the turn begins with. Raises `NotFound`, and `UnknownModel` for the model of the request."""
-        opening = self._opening(world, character_id, body)
+    async def open(
+        self, world: World, character_id: str, body: DialogueRequest, started: float | None = None
+    ) -> Opening:
+        """Read what the turn begins with; its time has begun at `started`, a moment of `time.monotonic()`, or now.
+
+        Raises `NotFound`, and `UnknownModel` for the model of the request.
+        """
+        opening = self._opening(world, character_id, body, started)
         try:
             opened = await within(max(opening.deadline, opening.watch.started + LEAST_SECONDS), self._read(opening))
         except DeadlineExceeded:
@@ -82,9 +86,9 @@ class Dialogue:
         self.known.remember(world, opened.character)
         return opened
 
-    def _opening(self, world: World, character_id: str, body: DialogueRequest) -> Opening:
+    def _opening(self, world: World, character_id: str, body: DialogueRequest, started: float | None) -> Opening:
         """Before anything is read."""
-        watch = Stopwatch(body.deadline_ms or world.dialogue.get("deadline_ms") or DEADLINE_MS)
+        watch = Stopwatch(body.deadline_ms or world.dialogue.get("deadline_ms") or DEADLINE_MS, started)
         new = Conversation(
             id=self.new_id("conv"),
             world_id=world.id,
