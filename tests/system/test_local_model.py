@@ -43,12 +43,14 @@ def _turn(service: Service, *, stream: bool) -> dict[str, Any]:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 def test_a_character_speaks_with_it(service: Service, stream: bool) -> None:
-    """The line is the model's; what so small a model says that is no line at all is replaced, with its reason."""
-    turn = _turn(service, stream=stream)
+    """Now and then so small a model says what is no line at all: an authored one goes out, with its reason."""
+    turns = [_turn(service, stream=stream) for _ in range(4)]
 
-    assert turn["text"]
-    assert (turn["spoken_by"], turn["reason"]) in {("model", None), ("authored", "guarded")}
-    assert turn["model"] == {"alias": "default", "provider": "llama_cpp", "name": "smollm2"}
+    assert all(turn["text"] for turn in turns)
+    assert {turn["reason"] for turn in turns} <= {None, "upstream"}
+    spoken = [turn for turn in turns if turn["spoken_by"] == "model"]
+    assert spoken
+    assert spoken[0]["model"] == {"alias": "default", "provider": "llama_cpp", "name": "smollm2"}
 
 
 def test_json_that_fits_a_schema_comes_back_parsed(service: Service) -> None:

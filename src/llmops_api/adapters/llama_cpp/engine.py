@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """llama.cpp does not take the request; what it says may quote the request, so it is not for a message."""
+    """llama.cpp does not take the request. Its own words may quote what a player said, so they are left out."""
 
 
 class Engine:
@@ -68,8 +68,8 @@ class Engine:
             return
         try:
             self._server.handle_chat_completions(body, answer.take)
-        except Exception as error:  # those of C++ come as half a dozen kinds
-            raise Refused from error
+        except Exception as error:  # noqa: BLE001 - those of C++ come as half a dozen kinds
+            raise Refused(type(error).__name__) from None
 
     def _ended(self, answer: "_Answer", call: asyncio.Future[None]) -> None:
         """On the loop, after the last piece; the next in line may start."""
