@@ -131,6 +131,16 @@ async def test_files_of_a_form_are_documents(world: httpx2.AsyncClient) -> None:
     assert job["errors"] == [{"file": "map.png", "message": "is none of .jsonl, .md, .txt"}]
 
 
+async def test_a_field_of_a_form_that_is_no_file_is_refused(world: httpx2.AsyncClient) -> None:
+    """It would have been lost without a word."""
+    files = [("files", ("rope.txt", b"A rope of nine ells.", "text/plain"))]
+    answer = await world.post("/v1/worlds/w/ingests", files=files, data={"locale": "de"})
+
+    assert answer.status_code == 422
+    assert [each["field"] for each in answer.json()["errors"]] == ["/locale"]
+    assert await _documents(world) == []
+
+
 async def test_faults_of_a_form_are_named_with_their_file(world: httpx2.AsyncClient) -> None:
     """A bad line, a wrong field of a text, and a second file that would have the id of the first."""
     files = [

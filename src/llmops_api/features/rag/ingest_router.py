@@ -17,6 +17,7 @@ from llmops_api.errors import (
     IdempotencyMismatch,
     MalformedBody,
     TooLarge,
+    pointer,
 )
 from llmops_api.features.rag.ingest import INGEST
 from llmops_api.features.rag.schemas import JobStarted
@@ -114,9 +115,12 @@ async def _read(request: Request, upload: Upload) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type == "multipart/form-data":
         async with request.form() as form:
-            for _, part in form.multi_items():
-                if isinstance(part, UploadFile):
-                    await upload.read_file(part.filename or "", _pieces(part))
+            for name, part in form.multi_items():
+                if not isinstance(part, UploadFile):
+                    raise BadInput(
+                        "1 field is wrong.", [FieldError(pointer([name]), "is no file", "Send files alone.")]
+                    )
+                await upload.read_file(part.filename or "", _pieces(part))
     elif media_type in {"application/x-ndjson", "application/jsonl", "application/json", "text/plain"}:
         await upload.read_lines(request.stream())
     else:
