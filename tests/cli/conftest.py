@@ -16,13 +16,15 @@ from llmops_api.cli import main
 
 @dataclass(frozen=True)
 class Answer:
-    """`events` makes it a stream of `(name, data)`, which `hangs` at its end; `before` runs when it is asked for."""
+    """`events` makes it a stream of `(name, data)`, which `hangs` at its end, `raw` one of bytes; `before` runs when it is
+    asked for."""
 
     body: Any = None
     status: int = 200
     events: tuple[tuple[str, Any], ...] = ()
     before: Callable[[], None] = lambda: None
     hangs: bool = False
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class FakeService:
             return web.json_response({"status": 404, "detail": "There is no such thing."}, status=404)
         answer = queue.pop(0) if len(queue) > 1 else queue[0]
         answer.before()
+        if answer.raw is not None:
+            return web.Response(body=answer.raw, content_type="application/x-ndjson")
         if not answer.events:
             return web.json_response(answer.body, status=answer.status)
         stream = web.StreamResponse(headers={"content-type": "text/event-stream"})
