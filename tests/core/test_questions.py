@@ -360,6 +360,7 @@ guard who is it
 The speed of your tongue!
 The age of you!
 Captain of the guard
+Fancy a pint, Joss?
 Lord of the manor!
 Guard of the Ember Gate
 """

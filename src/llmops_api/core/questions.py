@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from llmops_api.core.foreign_questions import asks_in
+from llmops_api.core.foreign_words import LANGUAGES
+from llmops_api.core.stop_words import STOP_WORDS
 from llmops_api.core.terms import analyse, content_terms, fold, language_of
 
 _LOOKED_AT = 1000
@@ -58,6 +60,7 @@ _REQUEST = re.compile(
     r"|won'?t) (?:even |really )?(?:tell|know|name|say|guess|explain|answer|remember|recall)(?: (?:me|us))?(?: (?:about|of))?"
     r")\b\s*,?\s*"
 )
+_NAME = re.compile(r"(?<!^)(?<![.!?] )\b[A-Z][^\W_]+")
 _OPINION = re.compile(r"\b(?:do|did|would) you (?:think|reckon|believe|suppose|guess|say)\b(?! (?:of|about))")
 _ASKS = re.compile(
     rf"^(?:(?:in |at |on |to |from |for |of |by |with |about )?"
@@ -102,7 +105,7 @@ _SMALL_TALK = frozenset(
         "weather rain raining snow snowing sun sunny cold warm hot nice lovely beautiful pretty fine good bad great quiet busy boring "
         "bored tired hungry thirsty sleepy happy sad afraid angry upset hurt hurting sick feel feeling feelings well better worse ready "
         "sure serious joking kidding joke fun funny crazy mad hard rough easy matter wrong trouble problem business news new happening "
-        "happened happen plan plans hurry rush time hour day days night tonight today tomorrow yesterday morning evening afternoon "
+        "happened happen plan plans hurry rush time hour day days night tonight today tomorrow yesterday morning evening afternoon watch "
         "week shift duty life love things stuff point idea deal reason hell earth friend mate buddy pal sir lord lady madam miss boss "
         "guard captain man boy girl old young long hello hi greetings welcome cheers bye goodbye farewell mood smile face look looking "
         "story song drink ale beer going doing talk talking chat word question answer start next up back ever help everyone else listen "
@@ -116,17 +119,24 @@ _SMALL_TALK = frozenset(
 def asks_for_fact(text: str, locale: str, persona: str) -> bool:
     """Whether the player asks about the world; `persona` is the character's name and, on further lines, who it is.
 
-    English is known thoroughly; in other languages a question counts by its mark or its question word, unless it is a
-    greeting or addressed to the character.
+    English is known thoroughly, and may be typed in any world; other languages are judged by rougher rules of their
+    own, and one that is not known only where English makes nothing of it.
     """
     if len(text) > 2 * _LOOKED_AT:
         text = f"{text[:_LOOKED_AT]}\n{text[-_LOOKED_AT:]}"
-    own = _persona(persona, locale)
-    if any(_is_fact(clause, original, own) for clause, original in _clauses(text)):
-        return True
-    language = language_of(locale)
-    terms = content_terms(text, locale)
-    return language != "en" and not own.is_asked(terms) and asks_in(language, fold(text), terms)
+    own, language = _persona(persona, locale), language_of(locale)
+    in_english = language == "en" or (language not in LANGUAGES and text.isascii()) or _is_english(text, language)
+    if in_english:
+        return any(_is_fact(clause, original, own) for clause, original in _clauses(text))
+    return not own.is_asked(content_terms(text, locale)) and asks_in(language, text, own.name)
+
+
+def _is_english(text: str, language: str) -> bool:
+    """Told by its little words, which two languages seldom share."""
+    words = re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", fold(text))
+    english = sum(word.replace("'", "") in STOP_WORDS["en"] for word in words)
+    own = sum(part in STOP_WORDS.get(language, ()) for word in words for part in word.split("'"))
+    return english > own
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +190,10 @@ def _is_fact(clause: str, original: str, own: _Persona) -> bool:
     if not clause.endswith("?"):
         return False
     # "So Paris is the capital of France?", "capital of France?": no question word, but a name or a relation.
-    named = re.search(r"(?<!^)(?<![.!?] )\b[A-Z][^\W_]", original) or re.search(r"\b(?:of|in|from)\b", clause)
-    return bool(named) and _about_the_world(_TAG.sub("?", clause), own, least=2)
+    names = set(content_terms(" ".join(_NAME.findall(original)), "en")) - own.name
+    return bool(names or re.search(r"\b(?:of|in|from)\b", clause)) and _about_the_world(
+        _TAG.sub("?", clause), own, least=2
+    )
 
 
 def _about_the_world(clause: str, own: _Persona, *, least: int = 1) -> bool:
