@@ -5,8 +5,9 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,13 @@ ATTEMPTS = 3
 class OpenSearchNode:
     """One node; `start` after `kill` brings the same one back: its port, its data."""
 
-    def __init__(self, folder: Path, name: str = "node", **settings: str) -> None:
+    def __init__(self, folder: Path, name: str = "node") -> None:
         self.folder = folder
         self.name = name
         self.port = free_port()
         self.transport_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.settings = settings
+        self.settings = {"discovery.type": "single-node"}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -46,10 +47,9 @@ class OpenSearchNode:
             "network.host": "127.0.0.1",
             "http.port": self.port,
             "transport.port": self.transport_port,
-            "discovery.type": "single-node",
             # A disk that is nearly full is no reason to refuse a test's few documents.
             "cluster.routing.allocation.disk.threshold_enabled": "false",
-            **{name.replace("__", "."): value for name, value in self.settings.items()},
+            **self.settings,
         }
         command = [sys.executable, "-m", "tests.servers.opensearch_node", str(self.folder / self.name)]
         command += [f"{name}={value}" for name, value in settings.items()]
@@ -77,7 +77,7 @@ class OpenSearchNode:
         return False
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}{path}", timeout=60) as answer:
             return orjson.loads(answer.read())
 
     def kill(self) -> None:
@@ -92,6 +92,28 @@ class OpenSearchNode:
     @property
     def _log(self) -> Path:
         return self.folder / f"{self.name}.log"
+
+
+@contextmanager
+def opensearch_cluster(folder: Path, count: int) -> Iterator[list[OpenSearchNode]]:
+    """Nodes in processes of their own that have found each other and elected a cluster manager."""
+    nodes = [OpenSearchNode(folder, f"node-{number}") for number in range(1, count + 1)]
+    together = {
+        "discovery.type": "zen",
+        "discovery.seed_hosts": ",".join(f"127.0.0.1:{node.transport_port}" for node in nodes),
+        "cluster.initial_cluster_manager_nodes": ",".join(node.name for node in nodes),
+    }
+    try:
+        for node in nodes:
+            node.settings |= together
+            node.launch()
+        for node in nodes:
+            node.wait()
+        nodes[0].get(f"/_cluster/health?wait_for_nodes={count}&timeout=60s")
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
 
 
 @pytest.fixture(scope="session")
@@ -119,6 +141,12 @@ def opensearch_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
         yield node.url
     finally:
         node.kill()
+
+
+@pytest.fixture
+def opensearch_prefix() -> str:
+    """Names of indexes that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}-"
 
 
 def _started(folder: Path) -> OpenSearchNode:

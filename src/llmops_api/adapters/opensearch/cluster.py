@@ -2,17 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import orjson
-from opensearchpy import AIOHttpConnection, AsyncOpenSearch, JSONSerializer
+from opensearchpy import AsyncOpenSearch, JSONSerializer
 from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException, SerializationError, TransportError
 
+from llmops_api.adapters.opensearch.connection import HostConnection
 from llmops_api.adapters.opensearch.settings import OpenSearchSettings
-from llmops_api.adapters.opensearch.sigv4 import SignedConnection, Signer
+from llmops_api.adapters.opensearch.sigv4 import Signer
 from llmops_api.errors import BackendUnavailable
+
+T = TypeVar("T")
 
 _CONNECTIONS = 64
 """To each host."""
@@ -22,8 +26,6 @@ _DEAD_SECONDS = 5
 
 _PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds before a request that failed in passing is sent again: a lost node is replaced in about so long."""
-
-_PASSING = frozenset({429, 502, 503, 504})
 
 
 class Refused(Exception):
@@ -41,8 +43,8 @@ class Refused(Exception):
 
     @property
     def passing(self) -> bool:
-        """Whether the same request may succeed in a moment."""
-        return self.status in _PASSING
+        """Whether the same request may succeed in a moment: a search that lost a node on its way is a 500 too."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     def unavailable(self) -> BackendUnavailable:
         """For callers who can do nothing about it."""
@@ -61,26 +63,35 @@ class Cluster:
     async def ask(
         self, method: str, path: str, body: Any = None, *, seconds: float | None = None, **params: str
     ) -> Any:
-        """The answer. `body` is a JSON value, or a sequence of them as bytes for newline-delimited JSON.
+        """The answer. `body` is a JSON value, or the bytes of newline-delimited JSON.
 
         Raises `Refused` for an answer that a caller may understand, `BackendUnavailable` for none.
         """
         sent = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
-        for pause in (*_PAUSES, None):
-            try:
-                return await self._once(method, path, sent, params, seconds or self._seconds)
-            except Refused as error:
-                if not error.passing:
-                    raise
-                if pause is None:
-                    raise error.unavailable() from error
-            except ConnectionTimeout as error:
-                raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from error
-            except OpenSearchException as error:
-                if pause is None:
-                    raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
-            await asyncio.sleep(pause)
-        raise AssertionError("the last attempt returns or raises")
+        return await _steadily(lambda: self._once(method, path, sent, params, seconds or self._seconds))
+
+    async def search_together(self, path: str, lines: Sequence[Any]) -> list[Any]:
+        """The answers to the searches of one `_msearch`, or an error for all of them. Raises as `ask` does."""
+        body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+
+        async def attempt() -> list[Any]:
+            answers: list[Any] = (await self._once("POST", path, body, {}, self._seconds))["responses"]
+            failed = [Refused.of(each["status"], each["error"]) for each in answers if "error" in each]
+            for each in sorted(failed, key=lambda error: error.passing):
+                raise each
+            return answers
+
+        return await _steadily(attempt)
+
+    async def refresh(self, index: str) -> None:
+        """Return when all shards show what was written. Raises as `ask` does."""
+
+        async def attempt() -> None:
+            shards = (await self._once("POST", f"/{index}/_refresh", None, {}, self._seconds))["_shards"]
+            if shards["failed"]:
+                raise Refused.of(HTTPStatus.SERVICE_UNAVAILABLE, {"type": "shards_not_refreshed"})
+
+        await _steadily(attempt)
 
     async def _once(self, method: str, path: str, body: bytes | None, params: Mapping[str, str], seconds: float) -> Any:
         try:
@@ -94,25 +105,24 @@ class Cluster:
             raise Refused.of(error.status_code, told) from error
         return answer
 
-    async def ask_many(self, path: str, lines: Sequence[Any]) -> list[Any]:
-        """The answers to the searches of one `_msearch`, all of them, each of all shards. Raises as `ask` does."""
-        body = ndjson(lines)
-        for pause in (*_PAUSES, None):
-            answers = (await self.ask("POST", path, body))["responses"]
-            failed = [Refused.of(each["status"], each["error"]) for each in answers if "error" in each]
-            if not failed:
-                return list(answers)
-            lasting = [each for each in failed if not each.passing]
-            if lasting:
-                raise lasting[0]
-            if pause is not None:
-                await asyncio.sleep(pause)
-        raise failed[0].unavailable()
 
-
-def ndjson(lines: Sequence[Any]) -> bytes:
-    """A JSON value a line."""
-    return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
+async def _steadily(attempt: Callable[[], Awaitable[T]]) -> T:
+    """What the attempt returns, however often it takes. Raises `Refused`, `BackendUnavailable`."""
+    for pause in (*_PAUSES, None):
+        try:
+            return await attempt()
+        except Refused as error:
+            if not error.passing:
+                raise
+            if pause is None:
+                raise error.unavailable() from error
+        except ConnectionTimeout as error:
+            raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from error
+        except OpenSearchException as error:
+            if pause is None:
+                raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
+        await asyncio.sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
 
 
 class _Json(JSONSerializer):
@@ -128,8 +138,8 @@ class _Json(JSONSerializer):
 @asynccontextmanager
 async def open_cluster(settings: OpenSearchSettings) -> AsyncIterator[Cluster]:
     """Nothing is asked yet, so OpenSearch need not be there."""
-    # At its lowest level the client logs bodies: lore, and what players ask.
-    logging.getLogger("opensearch").setLevel(logging.INFO)
+    # Below, the client logs a trace for each attempt, and at its lowest level bodies: lore, and what players ask.
+    logging.getLogger("opensearch").setLevel(logging.ERROR)
     client = AsyncOpenSearch(
         settings.urls,
         timeout=settings.timeout,
@@ -144,15 +154,18 @@ async def open_cluster(settings: OpenSearchSettings) -> AsyncIterator[Cluster]:
     try:
         yield Cluster(client, settings.timeout)
     finally:
-        await client.close()
+        # The client's own `close` leaves out the hosts that it takes for dead.
+        hosts: Sequence[Any] = client.transport.seed_connections
+        for host in hosts:
+            await host.close()
 
 
 def _identity(settings: OpenSearchSettings) -> dict[str, Any]:
-    options: dict[str, Any] = {"connection_class": AIOHttpConnection}
+    options: dict[str, Any] = {"connection_class": HostConnection}
     if settings.ca:
         options["ca_certs"] = str(settings.ca)
     if settings.auth == "basic":
         options["http_auth"] = (settings.username, settings.password.get_secret_value())
     elif settings.auth == "sigv4":
-        options |= {"connection_class": SignedConnection, "signer": Signer(settings.region, settings.service)}
+        options["signer"] = Signer(settings.region, settings.service)
     return options

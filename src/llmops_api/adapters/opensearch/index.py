@@ -150,7 +150,7 @@ class OpenSearchLoreIndex:
             return
         refreshing = self._refreshing.get(alias)
         if refreshing is None:
-            refreshing = self._refreshing[alias] = Refreshing(lambda: self._cluster.ask("POST", f"/{alias}/_refresh"))
+            refreshing = self._refreshing[alias] = Refreshing(lambda: self._cluster.refresh(alias))
         await refreshing.done()
 
     async def _versions(self, alias: str, document_ids: Sequence[str]) -> dict[str, int]:

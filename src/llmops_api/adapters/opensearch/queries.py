@@ -15,6 +15,7 @@ _MOST_HITS = 10_000
 _LEAST_CANDIDATES = 100
 """That are looked at in the graph of vectors: below, its recall falls."""
 
+_TERMS = ("text_terms", "title_terms")
 _LIVING = {"term": {"gone": False}}
 _AGE = {"age": {"sum": {"field": "age"}}}
 """With every search: the sum of all ages, tombstones' too, which grows with every change and tells states apart."""
@@ -27,10 +28,10 @@ def statistics(terms: Sequence[str]) -> dict[str, Any]:
     if not holding:
         return {"size": 0, "query": {"match_none": {}}, "aggs": {"all": state}}
     # Counted among those with any of the terms: the rest need no look.
-    any_of_them = {"bool": {"should": list(holding.values()), "minimum_should_match": 1}}
+    fields = [{"terms": {field: list(terms)}} for field in _TERMS]
     return {
         "size": 0,
-        "query": {"bool": {"filter": [_LIVING, any_of_them]}},
+        "query": {"bool": {"filter": [_LIVING], "should": fields, "minimum_should_match": 1}},
         "aggs": {"all": state, "terms": {"filters": {"filters": holding}}},
     }
 
@@ -77,5 +78,5 @@ def demands(wanted: Filter) -> list[dict[str, Any]]:
 
 
 def _either_holds(term: str) -> dict[str, Any]:
-    fields = [{"term": {field: term}} for field in ("text_terms", "title_terms")]
+    fields = [{"term": {field: term}} for field in _TERMS]
     return {"bool": {"should": fields, "minimum_should_match": 1}}

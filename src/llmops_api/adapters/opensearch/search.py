@@ -41,7 +41,9 @@ async def _ask(cluster: Cluster, alias: str, query: Query, asked: int, how: Mapp
         parts["vector"] = queries.nearest(query.vector, query.filter, asked)
     # All parts ask the same copy of each shard, and none is content with some of the shards.
     header = {"preference": uuid4().hex, "allow_partial_search_results": False, **how}
-    answers = await cluster.ask_many(f"/{alias}/_msearch", [line for body in parts.values() for line in (header, body)])
+    answers = await cluster.search_together(
+        f"/{alias}/_msearch", [line for body in parts.values() for line in (header, body)]
+    )
     return _Answer(dict(zip(parts, answers, strict=True)), asked)
 
 

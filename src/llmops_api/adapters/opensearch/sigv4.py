@@ -4,16 +4,10 @@ https://docs.aws.amazon.com/opensearch-service/latest/developerguide/request-sig
 """
 
 import hashlib
-from collections.abc import Collection, Mapping
-from typing import Any
-from urllib.parse import urlencode
 
 from aiobotocore.session import AioSession
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError
-from opensearchpy import AIOHttpConnection
-from opensearchpy.exceptions import ConnectionError as NoConnection
 
 
 class Signer:
@@ -34,29 +28,3 @@ class Signer:
         request = AWSRequest(method, url, {"X-Amz-Content-SHA256": digest}, body)
         SigV4Auth(frozen, self._service, self._region).add_auth(request)
         return dict(request.headers)
-
-
-class SignedConnection(AIOHttpConnection):
-    """A host that every request is signed for; `signer` comes among the options of the client."""
-
-    def __init__(self, *, signer: Signer, **options: Any) -> None:
-        super().__init__(**options)
-        self._signer = signer
-
-    async def perform_request(  # noqa: PLR0917 - the signature of the client's own connections
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, Any] | None = None,
-        body: bytes | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the same
-        ignore: Collection[int] = (),
-        headers: Mapping[str, str] | None = None,
-    ) -> Any:
-        query = f"?{urlencode(params)}" if params else ""
-        address = f"{self.host}{self.url_prefix}{url}{query}"
-        try:
-            signed = await self._signer.headers(method, address, body or b"")
-        except BotoCoreError as error:
-            raise NoConnection("N/A", "no credentials of AWS", error) from error
-        return await super().perform_request(method, url, params, body, timeout, ignore, {**(headers or {}), **signed})
