@@ -7,6 +7,7 @@ from dataclasses import replace
 import jsonschema_rs
 import pytest
 
+from llmops_api.adapters.scripted.answers import STAND_IN
 from llmops_api.adapters.scripted.model import MODELS, ScriptedChatModel, ScriptedSettings, open_chat_model
 from llmops_api.adapters.scripted.smallest_json import SchemaError, smallest
 from llmops_api.errors import ProviderInterrupted, ProviderRejected, ProviderThrottled, ProviderUnavailable
@@ -108,6 +109,33 @@ async def test_a_character_opens_in_its_own_manner_and_then_quotes(scripted: Scr
     said = {await text_of(scripted, asked(line, character=CHARACTER)) for line in lines}
 
     assert said == {f"{opening} {QUOTE}" for opening in OPENINGS}
+
+
+FOREIGN = {
+    "灰の門はいつ閉まりますか？": "灰の門は日没の鐘で閉まり、夜明けに開く。",
+    "门什么时候关？": "门在黄昏关闭。",
+    "재의 문은 언제 닫힙니까?": "재의 문은 해 질 녘에 닫힌다.",
+    "Wann schließt das Tor?": "Das Tor schließt mit der Abendglocke.",
+    "¿Cuándo cierra la puerta?": "La puerta cierra al anochecer.",
+    "Когда закрываются ворота?": "Ворота закрываются на закате.",
+}
+
+
+@pytest.mark.parametrize("question", FOREIGN)
+async def test_it_quotes_lore_in_any_language(scripted: ScriptedChatModel, question: str):
+    other = "湖は深い。湖很深。호수는 깊다. Der See ist tief. El lago es hondo. Озеро глубокое."
+    lore = f'<lore><document title="x">{FOREIGN[question]}</document><document title="y">{other}</document></lore>'
+    character = "<character name='x'><greeting>Hm.</greeting></character>"
+
+    assert await text_of(scripted, asked(question, lore=lore)) == f"{STAND_IN} The lore says: {FOREIGN[question]}"
+    assert await text_of(scripted, asked(question, lore=lore, character=character)) == f"Hm. {FOREIGN[question]}"
+
+
+@pytest.mark.parametrize(
+    "greeting", ["こんにちは。元気ですか？", "你好吗？", "Wie geht es dir?", "¿Qué tal?", "Как дела?"]
+)
+async def test_small_talk_in_any_language_is_no_reason_to_quote(scripted: ScriptedChatModel, greeting: str):
+    assert "gate" not in await text_of(scripted, asked(greeting, character="<character name='x'></character>"))
 
 
 @pytest.mark.parametrize("lore", [LORE, ""])

@@ -14,12 +14,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmops_api.core.questions import asks_for_fact
-from llmops_api.core.sentences import spans
-from llmops_api.core.terms import analyse, content_terms
+from llmops_api.core.sentences import join, spans
+from llmops_api.core.stop_words import STOP_WORDS
+from llmops_api.core.terms import analyse, content_terms, fold
 from llmops_api.ports.chat import Message, Role
 
 STAND_IN = "This is the scripted stand-in, no language model."
-_LOCALE = "en"
+_SCRIPTS = {
+    "ja": re.compile("[\u3041-\u30ff]"),
+    "ko": re.compile("[\uac00-\ud7af]"),
+    "zh": re.compile("[\u4e00-\u9fff]"),
+    "ar": re.compile("[\u0620-\u064a]"),
+}
+"""The first whose letters stand in a question is its language."""
+
+_HAN = re.compile("[\u4e00-\u9fff]")
+"""A word may be one character; the terms of keyword search are pairs."""
+
 _LONGEST_OPENING = 60
 _LATER = 0.1
 _FITTING = 1.5
@@ -38,7 +49,8 @@ def answer(messages: Sequence[Message]) -> str:
     prompt = "\n".join([*(message.text for message in messages if message.role is Role.SYSTEM), said])
     documents = [document for lore in _elements(prompt, "lore") for document in _elements(lore.inner, "document")]
     question = _question(said)
-    quote = _quote(question, documents) if asks_for_fact(question, _LOCALE, "") else ""
+    locale = _locale(question)
+    quote = _quote(question, documents, locale) if asks_for_fact(question, locale, "") else ""
     characters = _elements(prompt, "character")
     if characters:
         return _in_character(characters[0], quote, seed=zlib.crc32(question.encode()) + len(messages))
@@ -74,21 +86,30 @@ def _question(said: str) -> str:
     return marked[-1].text if marked else said.rpartition("</lore>")[2].strip()
 
 
+def _locale(question: str) -> str:
+    """By its script, else by its little words; English in doubt."""
+    for language, letter in _SCRIPTS.items():
+        if letter.search(question):
+            return language
+    words = re.findall(r"[^\W\d_]+", fold(question))
+    return max(["en", *STOP_WORDS], key=lambda language: sum(word in STOP_WORDS[language] for word in words))
+
+
 def _sentences(text: str) -> list[str]:
     return [text[start:end] for start, end in spans(text)]
 
 
-def _quote(question: str, documents: Sequence[_Element]) -> str:
+def _quote(question: str, documents: Sequence[_Element], locale: str) -> str:
     """The sentence that, with its document's title, shares most with the question, rare words counting for more.
 
     The first documents are the likelier ones; a question after a number or a time wants a sentence with one.
     """
-    wanted = set(content_terms(question, _LOCALE))
+    wanted = {*content_terms(question, locale), *_HAN.findall(question)}
     sentences = [
         (rank, document, each) for rank, document in enumerate(documents) for each in _sentences(document.text)
     ]
     shared = [
-        wanted & {*analyse(each, _LOCALE), *analyse(document.attribute("title"), _LOCALE)}
+        wanted & {*analyse(each, locale), *analyse(document.attribute("title"), locale), *_HAN.findall(each)}
         for _, document, each in sentences
     ]
     frequency = Counter(term for terms in shared for term in terms)
@@ -108,9 +129,9 @@ def _in_character(character: _Element, quote: str, seed: int) -> str:
     if not quote:
         return lines[seed % len(lines)]
     openings = [
-        part for line in lines for part in _sentences(line) if len(part) <= _LONGEST_OPENING and part[-1] != "?"
+        part for line in lines for part in _sentences(line) if len(part) <= _LONGEST_OPENING and part[-1] not in "?？"
     ]
-    return f"{openings[seed % len(openings)]} {quote}" if openings else quote
+    return join([openings[seed % len(openings)], quote]) if openings else quote
 
 
 def _own_lines(character: _Element) -> list[str]:
