@@ -107,7 +107,7 @@ async def test_what_one_replica_writes_the_next_search_of_another_finds(lore: Lo
 async def test_of_replicas_that_write_at_once_the_newest_version_remains(lore: LoreIndex, replica: LoreIndex) -> None:
     """Deletions among them: a document that is gone since a version stays gone for all that came before."""
     await lore.create("world", embedder_id="embedder", dimensions=DIMENSIONS)
-    changes = [
+    changes: list[tuple[LoreIndex, list[LoreEntry | Tombstone]]] = [
         (each, [entry("kept", f"word{v}", version=v), entry("gone", "x", version=v), Tombstone("gone", 15)])
         for v, each in zip(range(1, 13), [lore, replica] * 6, strict=True)
     ]

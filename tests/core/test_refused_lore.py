@@ -37,7 +37,7 @@ class Particular:
 
 @pytest.fixture
 async def library(state: StateStore, index: LoreIndex) -> Library:
-    library = library_of(state, Particular(index, "cursed"))  # type: ignore[arg-type]  # the rest is the index's own
+    library = library_of(state, Particular(index, "cursed"))
     await library.worlds.put(WORLD)
     return library
 
@@ -92,7 +92,7 @@ async def test_one_that_another_writer_has_changed_since_is_left_to_them(
                 await library_of(state, self._index).lore.put(WORLD, replace(BAD, text="A blessed bell."))
                 raise
 
-    overtaken = library_of(state, Overtaken(index, "cursed"))  # type: ignore[arg-type]  # as above
+    overtaken = library_of(state, Overtaken(index, "cursed"))
     with pytest.raises(DocumentsRefused):
         await overtaken.lore.put(WORLD, BAD)
 

@@ -1,6 +1,8 @@
 """Changes of a lore index as `_bulk` requests of a bearable size, and what became of each."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -38,11 +40,15 @@ async def send(
     """
     refused: dict[str, str] = {}
     for batch in _batches(lines):
-        # Without the alias OpenSearch would make an index of that name, guessing its fields.
-        body = b"".join(lines[batch])
-        answer = await cluster.ask("POST", f"/{alias}/_bulk", body, seconds=_SECONDS, require_alias="true")
-        if answer["errors"]:
-            refused |= _refusals(changes[batch], answer["items"])
+        refused |= await cluster.ask(
+            "POST",
+            f"/{alias}/_bulk",
+            b"".join(lines[batch]),
+            read=partial(_refusals, changes[batch]),
+            seconds=_SECONDS,
+            # Without the alias OpenSearch would make an index of that name, guessing its fields.
+            require_alias="true",
+        )
     return refused
 
 
@@ -57,15 +63,16 @@ def _batches(lines: Sequence[bytes]) -> Iterator[slice]:
         yield slice(start, len(lines))
 
 
-def _refusals(changes: Sequence[LoreEntry | Tombstone], items: Sequence[Any]) -> dict[str, str]:
+def _refusals(changes: Sequence[LoreEntry | Tombstone], answer: Any) -> dict[str, str]:
+    """Raises `Refused` for what is no fault of a document."""
     refused = {}
-    for change, item in zip(changes, items, strict=True):
+    for change, item in zip(changes, answer["items"], strict=True):
         result = item["index"]
         # 409: a newer version is there already, which is as it should be.
-        if "error" not in result or result["status"] == 409:
+        if "error" not in result or result["status"] == HTTPStatus.CONFLICT:
             continue
         error = Refused.of(result["status"], result["error"])
-        if error.status != 400:
+        if error.status != HTTPStatus.BAD_REQUEST:
             raise error
         refused[change.document_id] = error.kind
     return refused

@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 from opensearchpy import AsyncOpenSearch, JSONSerializer
@@ -15,8 +15,6 @@ from llmops_api.adapters.opensearch.connection import HostConnection
 from llmops_api.adapters.opensearch.settings import OpenSearchSettings
 from llmops_api.adapters.opensearch.sigv4 import Signer
 from llmops_api.errors import BackendUnavailable
-
-T = TypeVar("T")
 
 _CONNECTIONS = 64
 """To each host."""
@@ -61,37 +59,44 @@ class Cluster:
         self._seconds = seconds
 
     async def ask(
-        self, method: str, path: str, body: Any = None, *, seconds: float | None = None, **params: str
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        read: Callable[[Any], Any] = lambda answer: answer,
+        seconds: float | None = None,
+        **params: str,
     ) -> Any:
-        """The answer. `body` is a JSON value, or the bytes of newline-delimited JSON.
+        """What `read` makes of the answer; it may raise `Refused` for an error inside.
 
-        Raises `Refused` for an answer that a caller may understand, `BackendUnavailable` for none.
+        `body` is a JSON value, or the bytes of newline-delimited JSON. What fails in passing is sent again, so it must do
+        the same when it is done twice. Raises `Refused` for an answer that a caller may understand, `BackendUnavailable`
+        for none.
         """
         sent = body if isinstance(body, bytes) or body is None else orjson.dumps(body)
-        return await _steadily(lambda: self._once(method, path, sent, params, seconds or self._seconds))
+        for pause in (*_PAUSES, None):
+            try:
+                return read(await self._once(method, path, sent, params, seconds or self._seconds))
+            except Refused as error:
+                if not error.passing:
+                    raise
+                if pause is None:
+                    raise error.unavailable() from error
+            except ConnectionTimeout as error:
+                raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from error
+            except OpenSearchException as error:
+                if pause is None:
+                    raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
+            await asyncio.sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
 
-    async def search_together(self, path: str, lines: Sequence[Any]) -> list[Any]:
-        """The answers to the searches of one `_msearch`, or an error for all of them. Raises as `ask` does."""
-        body = b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
-
-        async def attempt() -> list[Any]:
-            answers: list[Any] = (await self._once("POST", path, body, {}, self._seconds))["responses"]
-            failed = [Refused.of(each["status"], each["error"]) for each in answers if "error" in each]
-            for each in sorted(failed, key=lambda error: error.passing):
-                raise each
-            return answers
-
-        return await _steadily(attempt)
-
-    async def refresh(self, index: str) -> None:
-        """Return when all shards show what was written. Raises as `ask` does."""
-
-        async def attempt() -> None:
-            shards = (await self._once("POST", f"/{index}/_refresh", None, {}, self._seconds))["_shards"]
-            if shards["failed"]:
-                raise Refused.of(HTTPStatus.SERVICE_UNAVAILABLE, {"type": "shards_not_refreshed"})
-
-        await _steadily(attempt)
+    async def ping(self, path: str) -> None:
+        """Return when any host answers, whatever it is; nothing is sent again. Raises as `ask` does."""
+        try:
+            await self._once("HEAD", path, None, {}, self._seconds)
+        except OpenSearchException as error:
+            raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
 
     async def _once(self, method: str, path: str, body: bytes | None, params: Mapping[str, str], seconds: float) -> Any:
         try:
@@ -106,23 +111,9 @@ class Cluster:
         return answer
 
 
-async def _steadily(attempt: Callable[[], Awaitable[T]]) -> T:
-    """What the attempt returns, however often it takes. Raises `Refused`, `BackendUnavailable`."""
-    for pause in (*_PAUSES, None):
-        try:
-            return await attempt()
-        except Refused as error:
-            if not error.passing:
-                raise
-            if pause is None:
-                raise error.unavailable() from error
-        except ConnectionTimeout as error:
-            raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from error
-        except OpenSearchException as error:
-            if pause is None:
-                raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
-        await asyncio.sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
+def ndjson(lines: Iterable[Any]) -> bytes:
+    """A JSON value a line."""
+    return b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in lines)
 
 
 class _Json(JSONSerializer):

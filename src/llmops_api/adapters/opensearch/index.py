@@ -114,7 +114,7 @@ class OpenSearchLoreIndex:
     async def ping(self) -> None:
         with self._understood(""):
             # Any answer will do, no matter whether there is such an index.
-            await self._cluster.ask("HEAD", f"/{self._settings.prefix}ping")
+            await self._cluster.ping(f"/{self._settings.prefix}ping")
 
     def _alias(self, index: str) -> str:
         return f"{self._settings.prefix}{index}"
@@ -150,7 +150,7 @@ class OpenSearchLoreIndex:
             return
         refreshing = self._refreshing.get(alias)
         if refreshing is None:
-            refreshing = self._refreshing[alias] = Refreshing(lambda: self._cluster.refresh(alias))
+            refreshing = self._refreshing[alias] = Refreshing(self._cluster, alias)
         await refreshing.done()
 
     async def _versions(self, alias: str, document_ids: Sequence[str]) -> dict[str, int]:

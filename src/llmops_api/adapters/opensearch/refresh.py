@@ -1,14 +1,18 @@
 """Makes what was written findable: one refresh of the index for all writers that wait for one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any
+
+from llmops_api.adapters.opensearch.cluster import Cluster, Refused
 
 
 class Refreshing:
     """Shares refreshes. One that has begun may have missed a write, so later writers wait for the next, together."""
 
-    def __init__(self, refresh: Callable[[], Awaitable[None]]) -> None:
-        self._refresh = refresh
+    def __init__(self, cluster: Cluster, alias: str) -> None:
+        self._cluster = cluster
+        self._alias = alias
         self._running: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
 
@@ -23,4 +27,9 @@ class Refreshing:
         if running is not None:
             await asyncio.wait([running])
         self._running, self._next = self._next, None
-        await self._refresh()
+        await self._cluster.ask("POST", f"/{self._alias}/_refresh", read=_of_all_shards)
+
+
+def _of_all_shards(answer: Any) -> None:
+    if answer["_shards"]["failed"]:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "shards_not_refreshed")

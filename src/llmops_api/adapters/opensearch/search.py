@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 from llmops_api.adapters.opensearch import queries
-from llmops_api.adapters.opensearch.cluster import Cluster
+from llmops_api.adapters.opensearch.cluster import Cluster, Refused, ndjson
 from llmops_api.adapters.opensearch.documents import entry_of
 from llmops_api.ports.lore_index import KeywordHit, LoreEntry, Query, SearchResult, VectorHit
 
@@ -41,10 +41,18 @@ async def _ask(cluster: Cluster, alias: str, query: Query, asked: int, how: Mapp
         parts["vector"] = queries.nearest(query.vector, query.filter, asked)
     # All parts ask the same copy of each shard, and none is content with some of the shards.
     header = {"preference": uuid4().hex, "allow_partial_search_results": False, **how}
-    answers = await cluster.search_together(
-        f"/{alias}/_msearch", [line for body in parts.values() for line in (header, body)]
-    )
+    lines = ndjson(line for body in parts.values() for line in (header, body))
+    answers = await cluster.ask("POST", f"/{alias}/_msearch", lines, read=_all)
     return _Answer(dict(zip(parts, answers, strict=True)), asked)
+
+
+def _all(answer: Any) -> list[Any]:
+    """The answers to the parts, or an error for them all: a lasting one before those that pass."""
+    answers: list[Any] = answer["responses"]
+    failed = [Refused.of(each["status"], each["error"]) for each in answers if "error" in each]
+    for each in sorted(failed, key=lambda error: error.passing):
+        raise each
+    return answers
 
 
 @dataclass(frozen=True, slots=True)
