@@ -97,7 +97,9 @@ _RELATION = re.compile(
     r"^(?:the )?(?:capital|currency|population|president|prime minister|author|inventor|painter|composer|discoverer|founder|height|depth"
     r"|length|age|distance|speed|meaning|definition|formula|boiling point|(?:official |national )?language)s? of \S"
 )
-_ASSURED = re.compile(r"[.!,;…\s]+(?:is (?:that|it|this) )?((?:true|right|correct|so)\s*\?)", re.IGNORECASE)
+_ASSURED = re.compile(
+    r"(?<![.!,;…\s])[.!,;…\s]+(?:is (?:that|it|this) )?((?:true|right|correct|so)\s*\?)", re.IGNORECASE
+)
 """A statement and "True?" behind it are one question."""
 
 _SMALL_TALK = frozenset(

@@ -7,131 +7,8 @@ from functools import lru_cache
 from typing import Final
 
 from llmops_api.core.sentences import SentenceSplitter
+from llmops_api.core.speakers import names_a_speaker, others_labels, own_label
 from llmops_api.core.stage_directions import StageDirections
-
-_LABELS: Final = ("npc", "character", "assistant", "ai", "bot", "speaker", "response", "reply")
-_PLAYERS: Final = (
-    *("player", "user", "human", "traveler", "traveller", "игрок", "玩家", "用户", "旅人", "プレイヤー", "플레이어"),
-)
-_NARRATORS: Final = (
-    *("narrator", "narration", "system", "scene", "stage direction", "ooc", "erzähler", "narrateur", "narrador"),
-    *("narratore", "рассказчик", "旁白", "系统", "ナレーター", "ナレーション", "해설"),
-)
-_ORDINARY: Final = frozenset(
-    [
-        "advice",
-        "aha",
-        "ah",
-        "ale",
-        "answer",
-        "attention",
-        "aye",
-        "behold",
-        "beware",
-        "bread",
-        "careful",
-        "caution",
-        "clue",
-        "cost",
-        "danger",
-        "deal",
-        "example",
-        "exactly",
-        "fact",
-        "fair",
-        "final",
-        "first",
-        "firstly",
-        "five",
-        "four",
-        "gods",
-        "good",
-        "greetings",
-        "hail",
-        "halt",
-        "hark",
-        "hear",
-        "hey",
-        "hint",
-        "hmm",
-        "hold",
-        "indeed",
-        "last",
-        "law",
-        "lesson",
-        "listen",
-        "lo",
-        "look",
-        "mark",
-        "mind",
-        "moral",
-        "motto",
-        "news",
-        "no",
-        "now",
-        "oath",
-        "offer",
-        "oh",
-        "okay",
-        "one",
-        "order",
-        "payment",
-        "plain",
-        "please",
-        "point",
-        "price",
-        "prices",
-        "promise",
-        "proof",
-        "proverb",
-        "question",
-        "quick",
-        "quiet",
-        "reason",
-        "remember",
-        "result",
-        "reward",
-        "right",
-        "riddle",
-        "rule",
-        "rules",
-        "rumor",
-        "rumour",
-        "saying",
-        "second",
-        "secondly",
-        "secret",
-        "see",
-        "so",
-        "speak",
-        "ten",
-        "terms",
-        "then",
-        "therefore",
-        "think",
-        "third",
-        "thirdly",
-        "three",
-        "tip",
-        "today",
-        "tonight",
-        "tomorrow",
-        "true",
-        "truth",
-        "two",
-        "understand",
-        "verdict",
-        "wait",
-        "warning",
-        "watch",
-        "well",
-        "why",
-        "word",
-        "words",
-        "yes",
-    ]
-)
-"""What stands before a colon without being anybody's name."""
 
 _UNPRINTABLE: Final = re.compile(
     r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -165,17 +42,6 @@ _BROKEN: Final = re.compile(
 
 _ECHO_WORDS: Final = 12
 _TOKEN: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+(?:['’][^\W_]+)*")
-
-_SPEAKER: Final = re.compile(r"[*_\"'“‘«„]*((?:[^\W_][\w'’.-]* ?){1,3})[*_]*: ?([^\W\d_]|\W).*(.)", re.DOTALL)
-_PARTICLES: Final = frozenset({"of", "the", "de", "la", "von", "van"})
-
-_OPENING: Final = r"[\s\"'“‘«„「*_]*(?:(?:the|der|die|das|le|la|el|il|lo|o|a|de|het) )?"
-_CLOSING: Final = (
-    r"(?:(?:['’]s)? (?:says?|said|replie[sd]|answers?|asks?|reply|response|line))?[\"'”’»」*_]*\s*[:：]+[*_]*"
-)
-_TITLE: Final = r"(?:(?-i:[^\W\d_a-z])[^\W\d_]*\.? ){0,2}"
-_DASH: Final = r" [—–-]+ (?!(?-i:[a-zß-öø-ÿа-я]))"
-_ONLY_QUOTATION: Final = "(?=[「『｢﹁﹃“][^」』｣﹂﹄”]*[」』｣﹂﹄”]?$)"
 
 _PAIRS: Final = (
     *('""', "＂＂", "“”", "‟”", "„“", "„”", "«»", "»«", "‹›", "›‹", "‚‘", "❝❞"),
@@ -226,10 +92,10 @@ class SpeechStream:
 
     def _note_speaker(self, line: str) -> None:
         later, self._begins_later_line = self._begins_later_line, False
-        if _label(self._names).match(line):
+        if own_label(self._names).match(line):
             return
-        others, narrators = _others_lines(self._names)
-        self._over = self._over or bool(others.match(line)) or (later and _names_a_speaker(line))
+        others, narrators = others_labels(self._names)
+        self._over = self._over or bool(others.match(line)) or (later and names_a_speaker(line))
         self._narrated = self._narrated or bool(narrators.match(line))
 
 
@@ -241,58 +107,11 @@ def _lines(text: str) -> str:
 def _spoken(text: str, names: tuple[str, ...]) -> str:
     text = _EMOJI.sub(lambda emoji: emoji[1] or " ", text)
     text = _LINE_MARKS.sub("", text)
-    text = _label(names).sub("", text)
+    text = own_label(names).sub("", text)
     text = _LEFTOVERS.sub("", text)
     text = _SPACE_BETWEEN_CJK.sub("", _SPACE_BEFORE_STOP.sub("", " ".join(text.split())))
     text = _unquoted(_ORPHANS.sub("", text))
     return text if any(map(str.isalnum, text)) else ""
-
-
-@lru_cache(maxsize=256)
-def _label(names: tuple[str, ...]) -> re.Pattern[str]:
-    """The speaker's name at the start of a line: before a colon, a dash, or nothing but a quotation."""
-    known = _known_as(names)
-    called = f"(?:{_either(known)})" if known else r"(?!)"
-    generic = _either([*known, *_LABELS])
-    return re.compile(
-        rf"(?im)^(?:{_OPENING}(?:{_TITLE}{called}|(?:{generic})){_CLOSING}|{called}(?:{_DASH}|{_ONLY_QUOTATION}))"
-    )
-
-
-@lru_cache(maxsize=256)
-def _others_lines(names: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """How a line of the player begins, and one of a narrator."""
-    own = set(map(str.casefold, _known_as(names)))
-    players, narrators = (_either(set(words) - own) for words in (_PLAYERS, _NARRATORS))
-    return (
-        re.compile(rf"(?i){_OPENING}(?:{players}){_CLOSING}"),
-        re.compile(rf"(?i){_OPENING}(?:{narrators}){_CLOSING}"),
-    )
-
-
-def _names_a_speaker(line: str) -> bool:
-    """Whether somebody's name stands before a colon, and no word such as "Remember" or "Ale": a sentence follows."""
-    if not (found := _SPEAKER.fullmatch(line)):
-        return False
-    name, begins, ends = found.groups()
-    words = [word for word in name.split() if word not in _PARTICLES]
-    named = all(word[0].isupper() and word.casefold().strip(".") not in _ORDINARY for word in words)
-    return named and (not begins.islower() or ends == "?")
-
-
-def _known_as(names: tuple[str, ...]) -> list[str]:
-    """Models shorten a name to some of its words."""
-    return [part for name in names for part in _parts(name.split()) if len(part) > 1]
-
-
-def _parts(words: Sequence[str]) -> list[str]:
-    """Every run of the words, as written."""
-    ends = range(1, len(words) + 1)
-    return [" ".join(words[start:end]) for end in ends for start in range(end)]
-
-
-def _either(words: Iterable[str]) -> str:
-    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
 def _unquoted(text: str) -> str:
