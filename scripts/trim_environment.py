@@ -29,6 +29,9 @@ UNUSED = [
     *("**/" + part for part in ("tests", "testing", "include", "*.c", "*.h", "*.a", "*.pyi", "*.pyx", "*.pxd")),
 ]
 
+WITHOUT_EXTRA = "llmops_api.adapters.llama_cpp"
+"""The image does not hold what the extra `local` installs."""
+
 LATE_IMPORTS = [
     "rich.console",
     "sqlalchemy.dialects.postgresql.asyncpg",
@@ -76,7 +79,7 @@ def compile_imported() -> None:
     ours = importlib.import_module("llmops_api")
     names = [module.name for module in pkgutil.walk_packages(ours.__path__, "llmops_api.")]
     for name in [*names, *LATE_IMPORTS]:
-        if not name.endswith("__main__"):
+        if not name.endswith("__main__") and not name.startswith(WITHOUT_EXTRA):
             importlib.import_module(name)
     for source in {module.__file__ or "" for module in sys.modules.values() if hasattr(module, "__file__")}:
         if source.endswith(".py") and Path(source).is_relative_to(PACKAGES):

@@ -83,6 +83,7 @@ class Engine:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._write("containers.conf", CONTAINERS_CONF)
         self._write("registries.conf", 'unqualified-search-registries = ["docker.io"]\n')
+        self._write("auth.json", "{}")
         store = f'[storage]\ndriver = "vfs"\ngraphroot = "{self.folder}/store"\nrunroot = "{self.folder}/run"\n'
         self._write("storage.conf", store)
         if self.podman("image", "exists", BASE, check=False).returncode:
