@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 from llmops_api.errors import BackendUnavailable
 from tests.contracts.job_runner import JobRunnerContract, OpenJobRunner, Work
+from tests.servers.postgresql import PostgreSQL
 
 WORKER = """
 import asyncio, sys
@@ -20,9 +22,13 @@ from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 
 async def main(url, upto, *job_ids):
     async def count(job_id):
-        for number in range(int(upto)):
-            print("at", job_id, number, flush=True)
-            await asyncio.sleep(0.05)
+        try:
+            for number in range(int(upto)):
+                print("at", job_id, number, flush=True)
+                await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            print("stopped", job_id, flush=True)
+            raise
         print("done", job_id, flush=True)
 
     async with open_job_runner(database_url=url) as runner:
@@ -33,6 +39,11 @@ async def main(url, upto, *job_ids):
         await asyncio.Event().wait()
 
 asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+CUT = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
 
 
@@ -98,6 +109,18 @@ class DBOSJobs(JobRunnerContract):
 
         assert (first.lines + second.lines).count("at job_1 0") == 1
 
+    async def test_cancelling_stops_a_job_that_runs_in_another_process(
+        self, database_url: str, open_runner: OpenJobRunner
+    ) -> None:
+        async with a_worker(database_url, "job_1", upto=10_000) as other, open_runner() as runner:
+            await runner.launch({})
+            await other.until("at job_1 0")
+
+            await runner.cancel("job_1")
+            await other.until("stopped job_1")
+
+        assert "done job_1" not in other.lines
+
     async def test_a_living_process_takes_over_the_jobs_of_a_dead_one(
         self, database_url: str, open_runner: OpenJobRunner, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -121,6 +144,56 @@ class TestOnPostgreSQL(DBOSJobs):
     @pytest.fixture
     def database_url(self, postgresql_database: str) -> str:
         return postgresql_database
+
+    async def test_processes_launch_at_once_on_an_empty_database(self, database_url: str) -> None:
+        async def run(job_id: str) -> None:
+            async with a_worker(database_url, job_id, upto=1) as worker:
+                await worker.until("done")
+
+        await asyncio.gather(run("job_1"), run("job_2"))
+
+    async def test_a_process_that_lost_its_connections_keeps_its_jobs(self, database_url: str) -> None:
+        """It takes its slot again before the other, which sees it free, would adopt them."""
+        async with a_worker(database_url, "job_1", upto=400) as runs:
+            await runs.until("at job_1 0")
+            async with a_worker(database_url) as idles:
+                for _ in range(2):
+                    await asyncio.sleep(2)
+                    with psycopg.connect(database_url, autocommit=True) as connection:
+                        connection.execute(CUT)
+                await runs.until("done job_1")
+
+        assert "stopped job_1" not in runs.lines
+        assert not any(line.startswith("at") for line in idles.lines)
+
+
+class TestOnLostPostgreSQL:
+    """A server that goes away for longer than a process may go on without knowing whether its jobs are still its own."""
+
+    @pytest.fixture(autouse=True)
+    def short_times(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, seconds in (("BEAT", 0.1), ("LEASE", 0.5), ("ADOPTION", 1)):
+            monkeypatch.setattr(f"llmops_api.adapters.dbos_jobs.runner._{name}_SECONDS", seconds)
+
+    async def test_its_jobs_stop_before_others_adopt_them_and_go_on_when_it_is_back(
+        self, stoppable_postgresql: PostgreSQL
+    ) -> None:
+        work = Work()
+        async with open_job_runner(database_url=stoppable_postgresql.url) as runner:
+            await runner.launch({"slow": work.slow})
+            await runner.start("job_1", "slow")
+            await work.until(lambda: "job_1" in work.running)
+
+            stoppable_postgresql.stop()
+            await work.until(lambda: not work.running)
+            for ask in (runner.ping(), runner.start("job_2", "slow"), runner.cancel("job_1")):
+                with pytest.raises(BackendUnavailable):
+                    await ask
+            stoppable_postgresql.start()
+
+            await work.until(lambda: "job_1" in work.running)
+            await runner.ping()
+        assert work.calls == ["job_1", "job_1"]
 
 
 class TestOnSQLite(DBOSJobs):

@@ -67,6 +67,16 @@ class Service:
         """`kill -9`: nothing can be tidied up."""
         self._end(signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Let it do nothing any more, as on a machine that stands still."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
     def stop(self) -> None:
         """Ask it to end, as a deployment does."""
         self._end(signal.SIGTERM)

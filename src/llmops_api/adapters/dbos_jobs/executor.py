@@ -32,6 +32,14 @@ _POLLING_SECONDS: Final = 0.25
 _CONNECTIONS: Final = 5
 """Of DBOS: two jobs, its queue, its notifications, and one to spare."""
 _CLIENT_CONNECTIONS: Final = 2
+_NOTICE_A_LOST_SERVER: Final = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Parameters of libpq, for threads that would wait two hours for an answer from behind a cut cable."""
 
 Handle = Callable[[str, str], Future[None]]
 """Begin to handle the job of this id and kind."""
@@ -65,7 +73,7 @@ def open_executor(url: URL, handle: Handle) -> "Iterator[Executor]":
 def _on_our_driver(url: URL) -> URL:
     if url.get_backend_name() == "sqlite":
         return url.set(drivername="sqlite")
-    return url.set(drivername="postgresql+psycopg").update_query_dict({"connect_timeout": "5", **url.query})
+    return url.set(drivername="postgresql+psycopg").update_query_dict({**_NOTICE_A_LOST_SERVER, **url.query})
 
 
 def _config(url: URL, slot: int) -> DBOSConfig:

@@ -68,6 +68,8 @@ class DBOSJobRunner:
         self._handlers: Mapping[str, JobHandler] = {}
         self._jobs: dict[str, asyncio.Task[Any]] = {}
         self._watching: asyncio.Task[None] | None = None
+        self._adopted_at = -math.inf
+        self._answers = True
         self._closing = asyncio.Event()
         self._questions = ThreadPoolExecutor(_QUESTIONS, "job-questions")
         self._watch = ThreadPoolExecutor(1, "job-watch")
@@ -127,22 +129,35 @@ class DBOSJobRunner:
             del self._jobs[job_id]
 
     async def _keep_watch(self, executor: Executor) -> None:
-        """Beat by beat: hold the slot, stop what is not ours any more, and take over what nobody runs."""
-        held, adopted = time.monotonic(), -math.inf
+        """Beat by beat; without knowing whether the slot is held, jobs run on for `_LEASE_SECONDS` and no longer."""
+        held = time.monotonic()
         while not self._closing.is_set():
-            try:
-                if await _answer(self._watch, executor.keep_slot, _LEASE_SECONDS):
-                    held = time.monotonic()
-                    await self._stop_what_is_not_ours(executor)
-                    if held - adopted >= _ADOPTION_SECONDS:
-                        adopted = held
-                        await _answer(self._watch, partial(executor.adopt, frozenset(self._jobs)), _ANSWER_SECONDS)
-            except _FAILURES as error:
-                _log.warning("the job database does not answer: %s", type(error).__name__)
-            if time.monotonic() - held > _LEASE_SECONDS:
+            if await self._beat(executor):
+                held = time.monotonic()
+            elif time.monotonic() - held > _LEASE_SECONDS:
                 self._stop_all()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), _BEAT_SECONDS)
+
+    async def _beat(self, executor: Executor) -> bool:
+        """Hold the slot, stop what is not ours any more, take over what nobody runs; whether all that was done."""
+        try:
+            held = await _answer(self._watch, executor.keep_slot, _LEASE_SECONDS)
+            if held:
+                await self._stop_what_is_not_ours(executor)
+                await self._adopt(executor)
+        except _FAILURES as error:
+            if self._answers:
+                _log.warning("the job database does not answer: %s", type(error).__name__)
+            self._answers = False
+            return False
+        self._answers = True
+        return held
+
+    async def _adopt(self, executor: Executor) -> None:
+        if time.monotonic() - self._adopted_at >= _ADOPTION_SECONDS:
+            self._adopted_at = time.monotonic()
+            await _answer(self._watch, partial(executor.adopt, frozenset(self._jobs)), _LEASE_SECONDS)
 
     async def _stop_what_is_not_ours(self, executor: Executor) -> None:
         """Cancelled by another replica, or taken over by it while our slot was lost."""
