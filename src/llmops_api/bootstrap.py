@@ -50,7 +50,8 @@ async def open_backends(settings: Settings) -> AsyncIterator[Backends]:
             queue=settings.provider_queue,
             timeout=settings.provider_timeout_ms / 1000,
         )
-        state = await opened("database", "state_store", database_url=settings.state_url)
+        pool_size = settings.database_pool_size
+        state = await opened("database", "state_store", database_url=settings.state_url, pool_size=pool_size)
         lore = await opened(settings.lore_index, "lore_index", **_lore_options(settings))
         jobs = await opened("dbos", "job_runner", database_url=settings.jobs_url)
         embedder: Embedder | None = None

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="a whole number from 0 to 65535")
     data_dir: Path = Path("data")
     database_url: str = ""
+    database_pool_size: int = Field(8, ge=1, description="a whole number of at least 1")
     lore_index: str = "embedded"
     embedder: str = "minilm"
     embedder_model: str = ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from dbos import DBOS
 
 from llmops_api.adapters.dbos_jobs.runner import open_job_runner
 from llmops_api.errors import BackendUnavailable
@@ -233,6 +234,20 @@ class TestOnSQLite(DBOSJobs):
 
         assert capfd.readouterr() == ("", "")
         assert caplog.messages == []
+
+    async def test_a_job_that_is_cancelled_as_it_ends_is_no_error(
+        self, open_runner: OpenJobRunner, work: Work, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async def work_to_the_end(job_id: str) -> None:
+            await asyncio.to_thread(DBOS.cancel_workflow, job_id)
+
+        async with open_runner() as runner:
+            await runner.launch({"late": work_to_the_end, "quick": work.quick})
+            await runner.start("job_1", "late")
+            await asyncio.sleep(2)
+
+        assert "was not recorded" in caplog.text
+        assert "Traceback" not in caplog.text
 
     async def test_a_job_of_unknown_kind_waits_for_a_release_that_knows_it(
         self, open_runner: OpenJobRunner, work: Work

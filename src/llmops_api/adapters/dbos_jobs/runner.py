@@ -41,6 +41,7 @@ _FAILURES: Final = (SQLAlchemyError, sqlite3.Error, dbos_error.DBOSException, Ti
 
 _log = logging.getLogger(__name__)
 logging.getLogger("dbos").addHandler(logging.NullHandler())  # without any handler it would add one that prints
+logging.getLogger("dbos").addFilter(lambda record: not _tells_of_a_cancelled_job(record))
 
 Answer = TypeVar("Answer")
 
@@ -175,3 +176,9 @@ async def _answer(threads: ThreadPoolExecutor, question: Callable[[], Answer], s
     """What the question answers in one of these threads; `TimeoutError` when it is late."""
     async with asyncio.timeout(seconds):
         return await asyncio.get_running_loop().run_in_executor(threads, question)
+
+
+def _tells_of_a_cancelled_job(record: logging.LogRecord) -> bool:
+    """DBOS takes it for an error, with a traceback, that a job was cancelled at the moment in which it ended."""
+    _, error, _ = record.exc_info or (None, None, None)
+    return isinstance(error, dbos_error.DBOSAwaitedWorkflowCancelledError)
