@@ -44,7 +44,11 @@ def keywords(query: Query, size: int) -> dict[str, Any]:
         if query.title_weight:
             clauses.append({"term": {"title_terms": {"value": term, "boost": query.title_weight}}})
     allowed = [_LIVING, *demands(query.filter)]
-    return {**_hits(size), "query": {"bool": {"filter": allowed, "should": clauses, "minimum_should_match": 1}}}
+    return {
+        **_hits(size),
+        "query": {"bool": {"filter": allowed, "should": clauses, "minimum_should_match": 1}},
+        "sort": ["_score", "document_id"],
+    }
 
 
 def nearest(vector: Vector, wanted: Filter, size: int) -> dict[str, Any]:

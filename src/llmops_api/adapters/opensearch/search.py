@@ -14,7 +14,7 @@ _DECIMALS = 4
 """Of a BM25 score: the last bits of a 32-bit sum depend on the order of its terms and would decide ties."""
 
 _MARGIN = 10
-"""Hits past the limit that are asked for, so that equals at the limit are seen."""
+"""Hits past the limit that are asked for, so that equals at the limit are seen, and scores that differ by rounding."""
 
 _MOST = 10_000
 _TRIES = 5
@@ -68,14 +68,12 @@ class _Answer:
         return len({part["aggregations"]["all"]["age"]["value"] for part in self.parts.values()}) == 1
 
     def cut_between_equals(self, limit: int) -> bool:
-        """Whether hits that were not asked for might equal the last one within the limit."""
-        for scores in (
-            [score for score, *_ in map(_keyword_rank, self._hits("keyword"))],
-            [score for score, *_ in map(_vector_rank, self._hits("vector"))],
-        ):
-            if len(scores) >= self.asked and scores[-1] == scores[limit - 1]:
-                return True
-        return False
+        """Whether documents that were not asked for might be as near as the last one within the limit.
+
+        Keyword hits come in the order of their ids where scores are equal; vector hits cannot be made to.
+        """
+        cosines = [negative for negative, *_ in map(_vector_rank, self._hits("vector"))]
+        return len(cosines) >= self.asked and cosines[-1] == cosines[limit - 1]
 
     def result(self, query: Query) -> SearchResult:
         keyword = [KeywordHit(name, -score) for score, name in sorted(map(_keyword_rank, self._hits("keyword")))]
