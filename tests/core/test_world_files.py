@@ -11,14 +11,15 @@ from llmops_api.core.characters import Character, Characters
 from llmops_api.core.conversations import Conversation, Conversations
 from llmops_api.core.documents import Document
 from llmops_api.core.jobs import Jobs
+from llmops_api.core.lore import DOCUMENT
 from llmops_api.core.removal import Removal
 from llmops_api.core.world_export import PIECE_BYTES, exported
 from llmops_api.core.world_files import Entry, Kind
 from llmops_api.core.world_import import WorldImports
-from llmops_api.core.worlds import World
+from llmops_api.core.worlds import IMPORT, World
 from llmops_api.errors import ConflictError, NotFound
 from llmops_api.ports.lore_index import LoreIndex
-from llmops_api.ports.state import StateStore
+from llmops_api.ports.state import Put, StateStore
 from tests.support import Clock, CountingEmbedder, IdleRunner, Library, a_turn, library_of
 
 WORLD = World("w", "W")
@@ -117,6 +118,20 @@ async def test_of_two_jobs_that_import_one_world_the_second_gets_nothing(
 
     assert await imports.take(new, "job_1") == first
     assert first.position == 1
+
+
+async def test_a_job_that_was_cut_off_before_its_first_batch_forgets_what_it_had_not(
+    imports: WorldImports, library: Library, state: StateStore
+) -> None:
+    """The number that a deletion in an earlier world of the name has left."""
+    await library.worlds.put(new := World("new", "New"))
+    await library.lore.put(new, MANY[0])
+    await imports.removal.remove("new")
+    await state.write(Put(IMPORT, "new", {"job_id": "job_1", "position": 0}))
+
+    await imports.take(new, "job_1")
+
+    assert await state.list(DOCUMENT, prefix="new/", deleted=True) == []
 
 
 async def test_a_job_that_has_lost_the_name_writes_nothing(

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=120)
 """Seconds; a stream that is alive says something every 15."""
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)
+"""Of an upload nothing is heard before its end, however long it is."""
 
 
 def path(*segments: str) -> str:
@@ -54,7 +56,7 @@ class Service:
     def upload(self, path: str, content: Any, media_type: str | None = None) -> Any:
         """POST what aiohttp takes as data: bytes, an open file, an iterator, a form (which brings its media type)."""
         headers = {"content-type": media_type} if media_type else {}
-        return self._run(self._call("POST", path, data=content, headers=headers))
+        return self._run(self._call("POST", path, data=content, headers=headers, timeout=UPLOAD_TIMEOUT))
 
     def download(self, path: str) -> Generator[bytes, None, None]:
         """The body of a GET, in pieces. Closing it hangs up."""

@@ -67,7 +67,8 @@ class WorldImports:
         """Take the name for this job, or go on with what it holds. Raises `ConflictError` when somebody else has it."""
         mark = await self.state.get(IMPORT, world.id)
         if mark and mark.value["job_id"] == job_id:
-            return Hold(world.id, job_id, mark.value["position"], mark.version)
+            hold = Hold(world.id, job_id, mark.value["position"], mark.version)
+            return hold if hold.position else await self._forget(hold)
         hold = Hold(world.id, job_id)
         index = await self.worlds.new_index(world.locale)
         nobody = [Delete(kind, world.id, expected_version=0) for kind in (WORLD, REMOVAL)]

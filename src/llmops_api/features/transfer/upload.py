@@ -1,6 +1,7 @@
 """A world's file on its way into the stream of a job, which begins when the file has proved whole."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing
 from typing import Any
 
 from llmops_api.errors import BadInput
@@ -43,9 +44,10 @@ class Upload:
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
         """Read the whole file. Raises `BadInput` naming the first line that is wrong."""
         try:
-            async for line in self._split(pieces):
-                if self._lines.take(line):
-                    await self._keep(line)
+            async with aclosing(self._split(pieces)) as lines:
+                async for line in lines:
+                    if self._lines.take(line):
+                        await self._keep(line)
             self._lines.finish()
         except BadInput:
             # To its end all the same: a client that is still sending would not read the answer.
@@ -55,7 +57,7 @@ class Upload:
         await self._save()
         await self._append({"counts": self.counts})
 
-    async def _split(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _split(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         rest = b""
         async for piece in pieces:
             *lines, rest = (rest + piece).split(b"\n")
