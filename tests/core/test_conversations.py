@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from llmops_api.core.characters import CHARACTER
 from llmops_api.core.conversations import Conversation, Conversations, Criteria, Listener
 from llmops_api.core.worlds import WORLD, inside
 from llmops_api.errors import NotFound, VersionMismatch
@@ -16,7 +17,9 @@ TALK = Conversation("conv_1", "w", "guard", "p1", "s1", "2026-01-01T00:00:00+00:
 
 @pytest.fixture
 async def conversations(state: StateStore) -> Conversations:
-    await state.write(Put(WORLD, "w", {}), Put(WORLD, "w2", {}))
+    """In two worlds with a guard and a host each."""
+    for world in ("w", "w2"):
+        await state.write(Put(WORLD, world, {}), *(Put(CHARACTER, f"{world}/{name}", {}) for name in ("guard", "host")))
     return Conversations(state)
 
 

@@ -248,3 +248,17 @@ async def test_an_index_is_built_anew_when_the_language_of_its_world_has_changed
     assert outdated
     assert not await library.lore.is_outdated(german)
     assert await library.found(german, "grinds", mode=Mode.KEYWORD) == ["place/mill"]
+
+
+async def test_a_language_that_changes_while_an_index_is_built_is_the_one_that_counts(library: Library) -> None:
+    german = replace(WORLD, locale="de")
+    await library.worlds.put(german)
+
+    async def change_back(_done: int, _total: int) -> None:
+        await library.worlds.put(WORLD)
+
+    await library.lore.rebuild(german, change_back)
+    pointer = await library.worlds.pointer("w")
+
+    assert (pointer.live.language, pointer.building) == ("en", None)
+    assert await _keyword(library, "frost") == ["item/bell"]

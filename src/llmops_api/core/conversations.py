@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from llmops_api.core.characters import CHARACTER
 from llmops_api.core.worlds import inside
 from llmops_api.errors import NotFound
 from llmops_api.ports.state import Append, Change, Delete, Erase, Event, Put, Record, Require, StateStore
@@ -238,9 +239,11 @@ def _index_prefix(world_id: str, word: str) -> str:
     return f"{world_id}/{digest(word)}/"
 
 
-def _opening(conversation: Conversation) -> list[Put]:
+def _opening(conversation: Conversation) -> list[Change]:
+    # The world of this name may be another by now: there the character is not, or is one that a player may talk to.
+    character = Require(CHARACTER, f"{conversation.world_id}/{conversation.character}")
     record = Put(CONVERSATION, conversation.key, conversation.fields, 0)
-    return [record, *(Put(kind, key, conversation.fields) for kind, key in conversation.index_keys.items())]
+    return [character, record, *(Put(kind, key, conversation.fields) for kind, key in conversation.index_keys.items())]
 
 
 def _removal(conversation: Conversation) -> list[Change]:

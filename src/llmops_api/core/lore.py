@@ -250,8 +250,9 @@ class LoreLibrary:
         await self._index.search(live.name, Query())
 
     async def is_outdated(self, world: World) -> bool:
-        """Whether the live index reads another language than the world's, which has changed since."""
-        return (await self._worlds.pointer(world.id)).live.language != language_of(world.locale)
+        """Whether the index to come, else the live one, reads another language than the world's, which has changed."""
+        pointer = await self._worlds.pointer(world.id)
+        return (pointer.building or pointer.live).language != language_of(world.locale)
 
     def _fits(self, index: IndexRef, world: World) -> bool:
         return (index.embedder_id, index.language) == (self._embedder_id, language_of(world.locale))
@@ -269,6 +270,9 @@ class LoreLibrary:
             if abandoned is not None:
                 await self._index.drop(abandoned.name)
         await self._fill(world, building, pointer, progress)
+        world = await self._worlds.get(world.id)
+        if not self._fits(building, world):
+            return await self.rebuild(world, progress)  # its language has changed meanwhile
         pointer = await self._worlds.pointer(world.id)
         if pointer.building == building:
             await self._worlds.move(world.id, replace(pointer, live=building, building=None))

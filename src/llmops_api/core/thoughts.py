@@ -6,8 +6,8 @@ Servers that know their model keep its thoughts apart; those that do not send th
 import re
 from typing import Final
 
-_OPENING: Final = re.compile(r"\s*<(think|thinking|thought|reasoning)>")
-_PERHAPS: Final = re.compile(r"\s*(?:<[a-z]{0,9})?")
+_OPENING: Final = re.compile(r"\s*(?:<(think|thinking|thought|reasoning)>|(\[)THINK\])", re.IGNORECASE)
+_PERHAPS: Final = re.compile(r"\s*(?:[<\[][a-z]{0,9})?", re.IGNORECASE)
 """What may still become an opening mark."""
 
 
@@ -27,7 +27,7 @@ class AnswerStream:
             opening = _OPENING.match(self._held)
             if opening is None:
                 return "" if _PERHAPS.fullmatch(self._held) else self._begin(self._held)
-            self._closing = f"</{opening[1]}>"
+            self._closing = f"</{opening[1]}>" if opening[1] else "[/THINK]"
         answer = self._held.partition(self._closing)[2].lstrip()
         return self._begin(answer) if answer else ""
 

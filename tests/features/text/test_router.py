@@ -151,11 +151,18 @@ async def test_a_schema_with_references_is_kept(client: httpx2.AsyncClient, scri
         assert (await _generated(client, body)).status_code == status
 
 
+def _a_well(floors: int) -> dict[str, Any]:
+    """The same without references: each floor looks again at what the ones below have looked at."""
+    below = {"anyOf": [_a_well(floors - 1), True]} if floors else {"type": "object"}
+    return {**below, "unevaluatedProperties": {"type": "string"}}
+
+
+@pytest.mark.parametrize("schema", [_a_tower(60), _a_well(60)], ids=["tower", "well"])
 async def test_a_schema_that_means_too_much_holds_nobody_up(
-    client: httpx2.AsyncClient, scripted: ScriptedChatModel
+    client: httpx2.AsyncClient, scripted: ScriptedChatModel, schema: dict[str, Any]
 ) -> None:
     """It would take days: the request ends at its deadline, and others are answered meanwhile."""
-    form = {"type": "json_schema", "schema": _a_tower(60)}
+    form = {"type": "json_schema", "schema": schema}
     scripted.queue('{"name": "Wick"}')
     asking = asyncio.create_task(_generated(client, {"prompt": "?", "response_format": form, "deadline_ms": 1500}))
     while True:
