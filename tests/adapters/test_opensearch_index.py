@@ -183,7 +183,7 @@ async def test_of_a_thousand_documents_the_two_that_opensearch_refuses_are_named
 async def test_an_index_may_be_moved_behind_its_alias_while_it_is_searched(
     lore: LoreIndex, opensearch_prefix: str, cluster: httpx2.Client
 ) -> None:
-    """An operator splits it into three shards and swaps; no search sees anything but the whole of it."""
+    """An operator clones it and swaps; no search sees anything but the whole of it, and it is not made again."""
     await lore.create("world", embedder_id="embedder", dimensions=DIMENSIONS)
     await lore.write("world", _world(2, 100))
     alias = f"{opensearch_prefix}world"
@@ -205,6 +205,7 @@ async def test_an_index_may_be_moved_behind_its_alias_while_it_is_searched(
         await asyncio.to_thread(move)
         swapped.set()
 
+    await lore.create("world", embedder_id="embedder", dimensions=DIMENSIONS)
     assert await lore.search("world", Query(("w1",), unit(1))) == before
     await lore.write("world", [entry("after", "after")])
     assert keyword_ids(await lore.search("world", Query(("after",)))) == ["after"]

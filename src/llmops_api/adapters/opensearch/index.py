@@ -52,15 +52,22 @@ class OpenSearchLoreIndex:
 
     async def create(self, index: str, *, embedder_id: str, dimensions: int) -> None:
         alias = self._alias(index)
-        body = mapping.creation(alias, embedder_id, dimensions, self._settings)
-        self._metas.pop(alias, None)
+        self._forget(alias)
+        try:
+            # Looked for by its alias: an operator may have moved it to another name.
+            await self._meta(alias)
+        except NotFound:
+            await self._make(alias, mapping.creation(alias, embedder_id, dimensions, self._settings))
+        if await self._meta(alias) != _Meta(embedder_id, dimensions):
+            raise ConflictError("This lore index holds the vectors of another embedder.")
+
+    async def _make(self, alias: str, body: Mapping[str, Any]) -> None:
         try:
             await self._cluster.ask("PUT", f"/{alias}-{mapping.FORMAT}", body)
         except Refused as error:
+            # Another replica was quicker, or an attempt whose answer was lost.
             if error.kind != "resource_already_exists_exception":
                 raise error.unavailable() from error
-        if await self._meta(alias) != _Meta(embedder_id, dimensions):
-            raise ConflictError("This lore index holds the vectors of another embedder.")
 
     async def drop(self, index: str) -> None:
         alias = self._alias(index)
@@ -140,7 +147,7 @@ class OpenSearchLoreIndex:
         if meta is None:
             with self._understood(alias):
                 found = await self._cluster.ask("GET", f"/{alias}/_mapping")
-            (of_index,) = found.values()
+            of_index = next(iter(found.values()))
             meta = self._metas[alias] = _Meta(**of_index["mappings"]["_meta"])
         return meta
 
