@@ -23,6 +23,10 @@ UNUSED = [
     "numpy/_core/_simd.*",  # for the tests of numpy
     "numpy/distutils",
     "numpy/f2py",
+    "numpy/fft",
+    "numpy/polynomial",
+    "numpy/random",
+    "pygments/lexers/[!_p]*.py",  # `rich` colours Python, in a traceback
     "sqlalchemy/dialects/m[sy]*ql",
     "sqlalchemy/dialects/oracle",
     "fastapi_offline/static/redoc*",  # we serve the other page

@@ -2,6 +2,8 @@
 
 import json
 import subprocess
+import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +26,18 @@ class Registry:
     """A registry on loopback, as ECR is one."""
 
     address: str
+
+    def wait(self) -> None:
+        """Return when it answers."""
+        until = time.monotonic() + 30
+        while True:
+            try:
+                self.tags()
+            except urllib.error.URLError:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            else:
+                return
 
     def tags(self) -> list[str]:
         with urllib.request.urlopen(f"http://{self.address}/v2/_catalog") as answer:
@@ -88,7 +102,9 @@ def registry(engine: Engine, tmp_path: Path) -> Iterator[Registry]:
     insecure = f'unqualified-search-registries = ["docker.io"]\n[[registry]]\nlocation = "{address}"\ninsecure = true\n'
     (engine.folder / "registries.conf").write_text(insecure)
     process = subprocess.Popen(["docker-registry", "serve", str(tmp_path / "registry.yml")], stderr=subprocess.DEVNULL)
-    yield Registry(address)
+    registry = Registry(address)
+    registry.wait()
+    yield registry
     process.terminate()
     process.wait()
 
