@@ -45,12 +45,13 @@ class KeyWith(SecurityBase):
     scheme_name = "HTTPBearer"
     model = HTTPBearer(description="A key of this service: `llmops_...`, or the admin key of its settings.")
 
-    def __init__(self, *scopes: Scope) -> None:
+    def __init__(self, *scopes: Scope, in_outage: bool = False) -> None:
         self._scopes = scopes
+        self._in_outage = in_outage
 
     async def __call__(self, request: Request) -> Principal:
         keys: Keys = request.app.state.keys
-        principal = await keys.authenticate(await _token(request))
+        principal = await keys.authenticate(await _token(request), in_outage=self._in_outage)
         world = request.path_params.get("world")
         if world is not None and not principal.may_see(world):
             raise NotFound("There is no such world, or this key may not see it.")
@@ -73,6 +74,8 @@ async def _if_match(
 
 PrincipalDep = Annotated[Principal, Depends(KeyWith(*Scope))]
 GameDep = Annotated[Principal, Depends(KeyWith(Scope.GAME))]
+TalkerDep = Annotated[Principal, Depends(KeyWith(Scope.GAME, in_outage=True))]
+"""For what is answered while the state store is away: an authored line, and nothing kept."""
 WriterDep = Annotated[Principal, Depends(KeyWith(Scope.WRITER))]
 ReaderDep = Annotated[Principal, Depends(KeyWith(Scope.GAME, Scope.WRITER))]
 AdminDep = Annotated[Principal, Depends(KeyWith(Scope.ADMIN))]

@@ -195,8 +195,12 @@ class Keys:
         self._seen.clear()
         return stored.key
 
-    async def authenticate(self, token: str) -> Principal:
-        """Who this token speaks for; `AuthenticationError`, with one message for every reason, when for nobody."""
+    async def authenticate(self, token: str, *, in_outage: bool = False) -> Principal:
+        """Who this token speaks for; `AuthenticationError`, with one message for every reason, when for nobody.
+
+        `in_outage`: a key that was good lately is honoured while the state store does not answer, which is otherwise
+        `BackendUnavailable`.
+        """
         digest = _digest(token)
         if self._admin is not None and hmac.compare_digest(digest, self._admin):
             return ADMIN
@@ -204,23 +208,24 @@ class Keys:
         seen = self._seen.get(digest)
         # `since`: should the clock be set back, an entry must not live on until that hour comes again.
         if seen is None or not seen.since <= now < seen.until:
+            renewing = asyncio.ensure_future(self._renewed(digest, token, now))
+            if seen is None or not in_outage or not seen.since <= now < seen.at_most:
+                return (await renewing).principal
             try:
-                seen = await self._renewed(token, now, seen)
-            except AuthenticationError:
-                self._seen.pop(digest, None)
-                raise
-            self._remember(digest, seen)
+                # It goes on when it is given up here: what it finds counts from then on.
+                seen = await asyncio.wait_for(asyncio.shield(renewing), LOOK_UP_SECONDS)
+            except (BackendUnavailable, TimeoutError):
+                renewing.add_done_callback(lambda done: done.cancelled() or done.exception())
         return seen.principal
 
-    async def _renewed(self, token: str, now: datetime, seen: _Seen | None) -> _Seen:
-        """Looked up, or as it was while the state store does not answer: some things are served without it."""
-        if seen is None or not seen.since <= now < seen.at_most:
-            return await self._look_up(token, now)
+    async def _renewed(self, digest: bytes, token: str, now: datetime) -> _Seen:
         try:
-            async with asyncio.timeout(LOOK_UP_SECONDS):
-                return await self._look_up(token, now)
-        except (BackendUnavailable, TimeoutError):
-            return replace(seen, until=min(now + CACHED_FOR, seen.at_most))
+            seen = await self._look_up(token, now)
+        except AuthenticationError:
+            self._seen.pop(digest, None)
+            raise
+        self._remember(digest, seen)
+        return seen
 
     async def _look_up(self, token: str, now: datetime) -> _Seen:
         match = _TOKEN.fullmatch(token)

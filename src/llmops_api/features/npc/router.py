@@ -1,14 +1,13 @@
 """Dialogue and conversations over HTTP."""
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
-from llmops_api.core.conversations import Criteria, Reason
-from llmops_api.dependencies import ConversationsDep, GameDep, ReaderDep, WorldDep, WorldId, WorldsDep
+from llmops_api.core.conversations import Criteria
+from llmops_api.dependencies import ConversationsDep, GameDep, ReaderDep, TalkerDep, WorldDep, WorldId, WorldsDep
 from llmops_api.errors import (
     BackendUnavailable,
     ConflictError,
@@ -87,7 +86,7 @@ CriteriaDep = Annotated[Criteria, Depends(_criteria)]
 )
 async def talk(
     request: Request,
-    principal: GameDep,
+    principal: TalkerDep,
     world: WorldId,
     character: CharacterId,
     body: Annotated[DialogueRequest, Body(openapi_examples=EXAMPLES)],
@@ -103,8 +102,8 @@ async def talk(
         # In trouble the turn is not kept, so there is nothing that a retry could repeat.
         try:
             receipt = await claim(request, principal, body, deadline=opening.deadline)
-        except (DeadlineExceeded, BackendUnavailable):
-            opening = replace(opening, trouble=Reason.DEADLINE)
+        except (DeadlineExceeded, BackendUnavailable) as error:
+            opening = dialogue.in_trouble(opening, error)
     return await respond(request, receipt, partial(dialogue.reply, opening), stream=body.stream)
 
 

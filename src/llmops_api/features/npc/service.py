@@ -65,8 +65,10 @@ class Dialogue:
         try:
             world = await within(started + seconds, worlds.get(world_id))
         except (DeadlineExceeded, BackendUnavailable):
+            # There is time left: a store that hangs is one that is away.
+            away = BackendUnavailable("The state store does not answer.", backend="state")
             opening = self._opening(self.known.world(world_id), character_id, body, started)
-            return self._in_trouble(opening, Reason.UPSTREAM)
+            return self.in_trouble(opening, away)
         return await self.open(world, character_id, body, started)
 
     async def open(
@@ -79,10 +81,8 @@ class Dialogue:
         opening = self._opening(world, character_id, body, started)
         try:
             opened = await within(max(opening.deadline, opening.watch.started + LEAST_SECONDS), self._read(opening))
-        except DeadlineExceeded:
-            return self._in_trouble(opening, Reason.DEADLINE)
-        except BackendUnavailable:
-            return self._in_trouble(opening, Reason.UPSTREAM)
+        except (DeadlineExceeded, BackendUnavailable) as error:
+            return self.in_trouble(opening, error)
         self.known.remember(world, opened.character)
         return opened
 
@@ -101,7 +101,10 @@ class Dialogue:
         choice = self.models.choose(body.model, world.dialogue.get("model"))
         return Opening(world, body, watch, choice, Character(character_id, ""), new)
 
-    def _in_trouble(self, opening: Opening, trouble: Reason) -> Opening:
+    def in_trouble(self, opening: Opening, error: DeadlineExceeded | BackendUnavailable) -> Opening:
+        """The same when the state store has let it down: a line of the character as it was known last, and nothing
+        kept."""
+        trouble = Reason.DEADLINE if isinstance(error, DeadlineExceeded) else Reason.UPSTREAM
         character = self.known.character(opening.world.id, opening.character.id)
         conversation = replace(opening.conversation, id=opening.body.conversation_id or opening.conversation.id)
         return replace(opening, trouble=trouble, character=character, conversation=conversation)
