@@ -5,7 +5,7 @@ import itertools
 import signal
 import sys
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +274,7 @@ async def test_cancelling_what_has_ended_changes_nothing(jobs: Jobs, runner: Loc
 
 async def given(state: StateStore, jobs: Jobs) -> str:
     """The id of a job that is not started, with something in its stream."""
-    job_id = jobs.new_id()
+    job_id = await jobs.reserve()
     await state.write(Append(stream_of(job_id), ({"page": 1},)))
     return job_id
 
@@ -316,6 +316,28 @@ async def test_an_abandoned_job_loses_its_stream_unless_it_was_started(state: St
     await jobs.abandon(started)
 
     assert await state.read(stream_of(never)) == []
+    assert len(await state.read(stream_of(started))) == 1
+
+
+async def test_what_a_crash_left_of_an_upload_is_erased_by_a_later_start(
+    state: StateStore, runner: LocalRunner
+) -> None:
+    """A day later: until then it may be an upload that another replica is still taking in."""
+    clock = Clock()
+    clock.now = datetime.now(UTC)
+    jobs = some_jobs(state, runner, clock)
+    cut_off, started = await jobs.reserve(), await jobs.reserve()
+    for job_id in (cut_off, started):
+        await state.write(Append(stream_of(job_id), ({"lines": ["a player's words"]},)))
+    await jobs.start("work", "emberfall", job_id=started)
+
+    await jobs.launch({})
+    kept = await state.read(stream_of(cut_off))
+    clock.advance(hours=25)
+    await jobs.launch({})
+
+    assert len(kept) == 1
+    assert await state.read(stream_of(cut_off)) == []
     assert len(await state.read(stream_of(started))) == 1
 
 

@@ -22,6 +22,9 @@ from llmops_api.ports.state import Change, Delete, Erase, Put, Record, Require, 
 JOB = "job"
 OPEN = "job-open"
 """A mark beside each job that has not ended, so that a launch need not read all that ever ran."""
+FILLING = "job-filling"
+"""A mark beside each stream that is filled before its job is started: what a crash leaves of it can be found."""
+FILLING_AT_MOST = timedelta(days=1)
 
 MAX_ERRORS = 100
 WRITE_INTERVAL = timedelta(milliseconds=250)
@@ -86,6 +89,10 @@ _TIMES = ("created_at", "ended_at")
 def stream_of(job_id: str) -> str:
     """The stream of the state store with what a job works through; it may be filled before the job is started."""
     return f"job/{job_id}"
+
+
+def _filled(job_id: str) -> Delete:
+    return Delete(FILLING, job_id, forget=True)
 
 
 class JobRun:
@@ -182,10 +189,22 @@ class Jobs:
             for mark in marks:
                 await self._runner.start(mark.key, mark.value["kind"])
             last = marks[-1].key
+        await self._sweep()
 
-    def new_id(self) -> str:
+    async def _sweep(self) -> None:
+        """Erase the streams whose filling was broken off by a crash."""
+        last = ""
+        while marks := await self._state.list(FILLING, after=last):
+            for mark in marks:
+                if mark.updated_at + FILLING_AT_MOST < self._now():
+                    await self.abandon(mark.key)
+            last = marks[-1].key
+
+    async def reserve(self) -> str:
         """The id of a job whose stream is filled before its `start`; if none follows, `abandon` erases the stream."""
-        return self._new_id("job")
+        job_id = self._new_id("job")
+        await self._state.write(Put(FILLING, job_id, {}))
+        return job_id
 
     async def start(
         self,
@@ -200,7 +219,7 @@ class Jobs:
         """Queue a job. `errors` are those of parts of its work, `{file?, line?, field?, document_id?, message}`;
         `error_count` tells how many there are when these are but the first `MAX_ERRORS`."""
         job = Job(
-            id=job_id or self.new_id(),
+            id=job_id or self._new_id("job"),
             kind=kind,
             world=world,
             created_at=self._now(),
@@ -208,7 +227,7 @@ class Jobs:
             errors=tuple(errors[:MAX_ERRORS]),
             error_count=len(errors) if error_count is None else error_count,
         )
-        await self._state.write(*job.stored(expected_version=0))
+        await self._state.write(*job.stored(expected_version=0), _filled(job.id))
         await self._runner.start(job.id, kind)
         return job
 
@@ -217,7 +236,7 @@ class Jobs:
         never_started = Delete(JOB, job_id, expected_version=0, forget=True)
         # Out of reach: the failure that led here must not be hidden.
         with suppress(VersionMismatch, BackendUnavailable):
-            await self._state.write(never_started, Erase(stream_of(job_id)))
+            await self._state.write(never_started, Erase(stream_of(job_id)), _filled(job_id))
 
     async def delete_all(self, world_id: str, _meanwhile: Require) -> None:
         """Cancel what is still to be done in a world that is gone from sight (`core/removal.py`)."""

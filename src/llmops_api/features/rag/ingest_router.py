@@ -86,7 +86,7 @@ async def ingest(
     passed over. A field that we do not know is kept as metadata. Of two documents with one id the later counts, and the
     job says so.
     """
-    job_id = jobs.new_id()
+    job_id = await jobs.reserve()
     upload = Upload(backends.state, stream_of(job_id), settings.max_document_chars)
 
     async def start() -> JobStarted:

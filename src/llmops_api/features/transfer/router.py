@@ -76,7 +76,7 @@ async def import_world(
     has already is refused with 409.
     """
     lift_body_limit(request.scope)
-    job_id = jobs.new_id()
+    job_id = await jobs.reserve()
     upload = Upload(backends.state, stream_of(job_id), ESCAPED_BYTES * settings.max_document_chars + REST_BYTES)
 
     async def start() -> ImportStarted:
