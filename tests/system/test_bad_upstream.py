@@ -16,8 +16,9 @@ from tests.upstreams.servers import OwnUpstream
 
 TURNS = 100
 AT_ONCE = 20
-DEADLINE_MS = {"deadline": 400, "upstream": 10_000}
-"""Short where the deadline is what ends the turn; long where the failure must show itself first."""
+DEADLINE_MS = {"deadline": 1_000, "upstream": 10_000}
+"""Where the deadline is what ends the turn, as short as a busy machine can read the conversation in; long where the
+failure must show itself first."""
 MANNERS = {
     "bad:hanging": "deadline",
     "bad:slow-first": "deadline",
