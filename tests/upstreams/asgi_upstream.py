@@ -146,7 +146,7 @@ async def _chat(request: dict[str, Any], send: Send) -> None:
     if model == "hanging":
         await asyncio.Event().wait()
     if model == "slow-first":
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(2)
     if model in REFUSALS:
         status, headers = REFUSALS[model]
         await send_json(send, {"error": {"message": "secret prompt", "code": status}}, status=status, headers=headers)
