@@ -329,12 +329,15 @@ async def test_what_a_crash_left_of_an_upload_is_erased_by_a_later_start(
     cut_off, started = await jobs.reserve(), await jobs.reserve()
     for job_id in (cut_off, started):
         await state.write(Append(stream_of(job_id), ({"lines": ["a player's words"]},)))
-    await jobs.start("work", "emberfall", job_id=started)
 
-    await jobs.launch({})
+    async def work(_run: JobRun) -> None:
+        await asyncio.Event().wait()
+
+    await jobs.launch({"work": work})
+    await jobs.start("work", "emberfall", job_id=started)
     kept = await state.read(stream_of(cut_off))
     clock.advance(hours=25)
-    await jobs.launch({})
+    await jobs.launch({"work": work})
 
     assert len(kept) == 1
     assert await state.read(stream_of(cut_off)) == []

@@ -91,24 +91,27 @@ class AnswerSchema:
         """Whether `value`, read from `answer`, fits. Raises `DeadlineExceeded`, and `BadInput` when it takes too long."""
         if self._steps * len(answer) < _CHEAP:
             return self._validator.is_valid(value)
-        try:
-            return await asyncio.wait_for(within(deadline, self._apart(answer)), _SECONDS)
-        except TimeoutError as error:
-            hint = "Use fewer references, patterns and unevaluated properties."
-            raise _wrong(f"takes longer than {_SECONDS:g} s to check", hint) from error
+        return await within(deadline, self._in_turn(answer))
+
+    async def _in_turn(self, answer: bytes) -> bool:
+        async with _PLACES:
+            try:
+                return await asyncio.wait_for(self._apart(answer), _SECONDS)
+            except TimeoutError as error:
+                hint = "Use fewer references, patterns and unevaluated properties."
+                raise _wrong(f"takes longer than {_SECONDS:g} s to check", hint) from error
 
     async def _apart(self, answer: bytes) -> bool:
-        async with _PLACES:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-c", _CHECK, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-            )
-            try:
-                await process.communicate(b"[%b,%b]" % (self._source, answer))
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-            return process.returncode == 0
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", _CHECK, stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
+        )
+        try:
+            await process.communicate(b"[%b,%b]" % (self._source, answer))
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        return process.returncode == 0
 
 
 class _Steps:

@@ -238,4 +238,6 @@ def _replacement(key: str, character: Character, current: Record | None) -> list
 
 def filed(key: str, version: int, value: Mapping[str, Any], updated_at: datetime) -> Put:
     """The change that keeps a replaced version of the character at `key`, and when it was written."""
-    return Put(CHARACTER_VERSION, _version_key(key, version), {"character": value, "updated_at": updated_at.isoformat()})
+    return Put(
+        CHARACTER_VERSION, _version_key(key, version), {"character": value, "updated_at": updated_at.isoformat()}
+    )

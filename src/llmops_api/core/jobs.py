@@ -124,6 +124,11 @@ class JobRun:
     def total(self) -> int:
         return self._job.total
 
+    @property
+    def still_wanted(self) -> Require:
+        """Goes with a write that must not be made once the job is cancelled, though its handler has yet to hear of it."""
+        return Require(OPEN, self._job.id)
+
     async def progress(self, done: int, total: int) -> None:
         """Tell how far it is. Call it as often as you like: few of the calls are written."""
         self._job = replace(self._job, done=done, total=total)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from llmops_api.core.documents import Document, chunks_of, entries_of
 from llmops_api.core.terms import language_of
 from llmops_api.core.worlds import IndexRef, LorePointer, World, Worlds, inside
-from llmops_api.errors import DocumentsRefused, NotFound, VersionMismatch
+from llmops_api.errors import ConflictError, DocumentsRefused, NotFound, VersionMismatch
 from llmops_api.ports.embedding import Embedder, InputType
 from llmops_api.ports.lore_index import LoreIndex, Query, Tombstone, Vector
 from llmops_api.ports.state import Delete, Put, Record, Require, StateStore
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 DOCUMENT = "lore-document"
 REINDEX = "reindex"
 """The kind of the job that calls `LoreLibrary.rebuild`."""
-_SWAPS = 3
+_LOOKS = 5
 PAGE = 64
 """Documents that are embedded and written together: a few seconds of work, so that progress is seen."""
 
@@ -62,11 +62,20 @@ class LoreLibrary:
             raise DocumentsRefused({document.id: stored.refused})
         return stored
 
-    async def put_many(self, world: World, documents: Sequence[Document]) -> list[Stored]:
-        """Store documents together; of two with one id the later counts. Unchanged ones are not embedded again."""
-        return await self._store(world, list({each.id: each for each in documents}.values()), None)
+    async def put_many(self, world: World, documents: Sequence[Document], *also: Require) -> list[Stored]:
+        """Store documents together, while what is `also` required is there; of two with one id the later counts.
 
-    async def _store(self, world: World, documents: Sequence[Document], expected_version: int | None) -> list[Stored]:
+        Unchanged ones are not embedded again.
+        """
+        return await self._store(world, list({each.id: each for each in documents}.values()), None, also)
+
+    async def _store(
+        self,
+        world: World,
+        documents: Sequence[Document],
+        expected_version: int | None,
+        also: Sequence[Require] = (),
+    ) -> list[Stored]:
         keys = [f"{world.id}/{each.id}" for each in documents]
         before = await self._state.get_many(DOCUMENT, keys)
         if expected_version is not None and [record.version for record in before.values()] != (
@@ -80,7 +89,7 @@ class LoreLibrary:
         # Embedded before the record is written: what cannot be embedded now is not acknowledged as changed.
         vectors = await self._vectors(world, fresh, await self._worlds.pointer(world.id))
         puts = [Put(DOCUMENT, f"{world.id}/{each.id}", each.fields, expected_version) for each in fresh]
-        versions = iter(await self._state.write(*puts, inside(world.id)) if puts else ())
+        versions = iter(await self._state.write(*puts, inside(world.id), *also) if puts else ())
         stored = [
             Stored(replace(each, version=next(versions) if new else before[key].version), key not in before, new)
             for key, each, new in zip(keys, documents, is_new, strict=True)
@@ -129,7 +138,7 @@ class LoreLibrary:
 
         Where one has swapped since the pointer was read, the next look sees the index that came instead.
         """
-        for last in (*[False] * _SWAPS, True):
+        for last in (*[False] * _LOOKS, True):
             pointer = await self._worlds.pointer(world.id)
             try:
                 for index in pointer.written:
@@ -260,24 +269,45 @@ class LoreLibrary:
     async def rebuild(self, world: World, progress: Progress) -> IndexRef:
         """Build an index beside the live one with the embedder of today, and swap: there is no moment without lore.
 
-        A rebuild that was interrupted goes on where it stopped.
+        A rebuild that was interrupted goes on where it stopped; of several at once each may do what is left to do.
         """
-        pointer = await self._worlds.pointer(world.id)
-        building = pointer.building
-        if building is None or not self._fits(building, world):
-            abandoned, building = building, await self._worlds.new_index(world.locale)
+        for last in (*[False] * _LOOKS, True):
+            world = await self._worlds.get(world.id)
+            try:
+                pointer = await self._beside(world, await self._worlds.pointer(world.id))
+                assert pointer.building is not None
+                await self._fill(world, pointer.building, pointer, progress)
+                if await self._swapped(world, pointer.building):
+                    return pointer.building
+            except (VersionMismatch, NotFound):  # somebody else has moved the pointer: look again
+                if last:
+                    raise
+        raise ConflictError("The language of the world changes faster than its lore can be indexed.")
+
+    async def _beside(self, world: World, pointer: LorePointer) -> LorePointer:
+        """The pointer with an index beside the live one that fits the world."""
+        abandoned = pointer.building
+        if abandoned is not None and self._fits(abandoned, world):
+            return pointer
+        building = await self._worlds.new_index(world.locale)
+        try:
             pointer = await self._worlds.move(world.id, replace(pointer, building=building))
-            if abandoned is not None:
-                await self._index.drop(abandoned.name)
-        await self._fill(world, building, pointer, progress)
-        world = await self._worlds.get(world.id)
-        if not self._fits(building, world):
-            return await self.rebuild(world, progress)  # its language has changed meanwhile
+        except VersionMismatch:
+            await self._index.drop(building.name)
+            raise
+        if abandoned is not None:
+            await self._index.drop(abandoned.name)
+        return pointer
+
+    async def _swapped(self, world: World, building: IndexRef) -> bool:
+        """Whether it is live now; not when the language of the world has changed meanwhile, or it was abandoned."""
+        if not self._fits(building, await self._worlds.get(world.id)):
+            return False
         pointer = await self._worlds.pointer(world.id)
         if pointer.building == building:
             await self._worlds.move(world.id, replace(pointer, live=building, building=None))
             await self._index.drop(pointer.live.name)
-        return building
+        return building in {pointer.building, pointer.live}
 
     async def _fill(self, world: World, index: IndexRef, pointer: LorePointer, progress: Progress) -> None:
         if index.embedder_id == self._embedder_id:

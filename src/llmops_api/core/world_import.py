@@ -60,8 +60,9 @@ class WorldImports:
         if mark and not (await self.jobs.get(mark.value["job_id"])).ended:
             raise ConflictError(f"{mark.value['job_id']} is importing a world of this name.")
         await self.removal.finish(world_id)
-        with suppress(NotFound):
-            await self.removal.remove(world_id, expected_version=0)
+        if mark:
+            with suppress(NotFound):
+                await self.removal.remove(world_id, expected_version=0)
 
     async def take(self, world: World, job_id: str) -> Hold:
         """Take the name for this job, or go on with what it holds. Raises `ConflictError` when somebody else has it."""

@@ -115,6 +115,10 @@ class Worlds:
             return (await self._state.write(put, Require(POINTER, put.key), not_importing))[0]
         except NotFound as error:
             raise ConflictError("The world is being deleted; try again in a moment.") from error
+        except VersionMismatch as error:
+            if put.expected_version is not None:
+                raise
+            raise ConflictError("The world is being imported; try again in a moment.") from error
 
     async def new_index(self, locale: str) -> IndexRef:
         """An empty index for the embedder of today and a world of this locale."""

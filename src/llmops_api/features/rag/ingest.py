@@ -26,7 +26,7 @@ class Ingest:
         counts = {"documents": 0, "created": 0, "updated": 0, "unchanged": 0}
         done = 0
         async for documents in self._batches(run.stream):
-            for stored in await self.lore.put_many(world, documents):
+            for stored in await self.lore.put_many(world, documents, run.still_wanted):
                 if stored.refused:
                     message = f"The lore index cannot hold it: {stored.refused}."
                     run.report({"document_id": stored.document.id, "message": message})
