@@ -14,7 +14,7 @@ from llmops_api.app import create_app
 from llmops_api.bootstrap import open_backends
 from llmops_api.core.lore import DOCUMENT
 from llmops_api.core.seeding import sample
-from llmops_api.core.worlds import IMPORT, POINTER
+from llmops_api.core.worlds import IMPORTING, POINTER
 from llmops_api.ports.state import Delete, Put
 from llmops_api.settings import Settings
 from tests.support import IdleRunner, client_of, serving
@@ -66,7 +66,7 @@ async def test_a_sample_world_whose_name_is_held_by_an_import_keeps_no_service_f
 ) -> None:
     """A crash came while a world of that name was brought in: that one is wanted."""
     async with open_backends(settings) as backends:
-        await backends.state.write(Put(IMPORT, "emberfall", {"job_id": "job_1", "position": 1}))
+        await backends.state.write(Put(IMPORTING, "emberfall", {"job_id": "job_1", "position": 1}))
     async with _started(settings, seed=True) as client:
         assert await _worlds(client) == []
 

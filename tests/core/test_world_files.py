@@ -16,7 +16,7 @@ from llmops_api.core.removal import Removal
 from llmops_api.core.world_export import PIECE_BYTES, exported
 from llmops_api.core.world_files import Entry, Kind
 from llmops_api.core.world_import import WorldImports
-from llmops_api.core.worlds import IMPORT, World
+from llmops_api.core.worlds import IMPORTING, World
 from llmops_api.errors import ConflictError, NotFound
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import Put, StateStore
@@ -127,7 +127,7 @@ async def test_a_job_that_was_cut_off_before_its_first_batch_forgets_what_it_had
     await library.worlds.put(new := World("new", "New"))
     await library.lore.put(new, MANY[0])
     await imports.removal.remove("new")
-    await state.write(Put(IMPORT, "new", {"job_id": "job_1", "position": 0}))
+    await state.write(Put(IMPORTING, "new", {"job_id": "job_1", "position": 0}))
 
     await imports.take(new, "job_1")
 

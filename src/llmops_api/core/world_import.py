@@ -12,7 +12,7 @@ from llmops_api.core.jobs import Jobs
 from llmops_api.core.lore import DOCUMENT
 from llmops_api.core.removal import Removal
 from llmops_api.core.world_files import Entry, Kind
-from llmops_api.core.worlds import IMPORT, REMOVAL, WORLD, LorePointer, World, Worlds
+from llmops_api.core.worlds import IMPORTING, REMOVAL, WORLD, LorePointer, World, Worlds
 from llmops_api.errors import ConflictError, NotFound, VersionMismatch
 from llmops_api.ports.lore_index import LoreIndex
 from llmops_api.ports.state import Append, Change, Delete, Erase, Put, Record, Restore, StateStore
@@ -36,7 +36,7 @@ class Hold:
 
     @property
     def put(self) -> Put:
-        return Put(IMPORT, self.world_id, {"job_id": self.job_id, "position": self.position}, self.version)
+        return Put(IMPORTING, self.world_id, {"job_id": self.job_id, "position": self.position}, self.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class WorldImports:
         """
         if await self.state.get(WORLD, world_id):
             raise ConflictError("There is a world of this name. Delete it first, or import under another name.")
-        mark = await self.state.get(IMPORT, world_id)
+        mark = await self.state.get(IMPORTING, world_id)
         if mark and not (await self.jobs.get(mark.value["job_id"])).ended:
             raise ConflictError(f"{mark.value['job_id']} is importing a world of this name.")
         await self.removal.finish(world_id)
@@ -66,7 +66,7 @@ class WorldImports:
 
     async def take(self, world: World, job_id: str) -> Hold:
         """Take the name for this job, or go on with what it holds. Raises `ConflictError` when somebody else has it."""
-        mark = await self.state.get(IMPORT, world.id)
+        mark = await self.state.get(IMPORTING, world.id)
         if mark and mark.value["job_id"] == job_id:
             hold = Hold(world.id, job_id, mark.value["position"], mark.version)
             return hold if hold.position else await self._forget(hold)
@@ -105,7 +105,7 @@ class WorldImports:
         """The world appears, whole."""
         appears = Restore(WORLD, hold.world_id, world.number, world.value, world.at)
         try:
-            await self.state.write(Delete(IMPORT, hold.world_id, hold.version, forget=True), appears, *also)
+            await self.state.write(Delete(IMPORTING, hold.world_id, hold.version, forget=True), appears, *also)
         except VersionMismatch as error:
             raise ConflictError(_LOST) from error
 

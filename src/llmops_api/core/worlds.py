@@ -15,7 +15,7 @@ WORLD = "world"
 POINTER = "lore-pointer"
 REMOVAL = "world-removal"
 """What is left of a world that is gone from sight while what stood in it is being removed."""
-IMPORT = "world-import"
+IMPORTING = "world-import"
 """Which job holds the name of a world that is not there yet (`core/world_import.py`)."""
 _CHANGED = "The world has another version by now; read it again."
 UNKNOWN = "There is no such world, or this key may not see it."
@@ -95,7 +95,7 @@ class Worlds:
         current = await self._state.get(WORLD, world.id)
         if expected_version not in {None, current.version if current else 0}:
             raise VersionMismatch(_CHANGED)
-        if current is None and await self._state.get(IMPORT, world.id):
+        if current is None and await self._state.get(IMPORTING, world.id):
             raise ConflictError("A world of this name is being imported, or its import was cut off: delete it first.")
         if current and current.value == world.fields:
             return World.of(current), False
@@ -111,7 +111,7 @@ class Worlds:
                 return (await self._state.write(put, LorePointer(index).put(put.key), not_leaving))[0]
             await self._lore.drop(index.name)
         try:
-            not_importing = Delete(IMPORT, put.key, expected_version=0, forget=True)
+            not_importing = Delete(IMPORTING, put.key, expected_version=0, forget=True)
             return (await self._state.write(put, Require(POINTER, put.key), not_importing))[0]
         except NotFound as error:
             raise ConflictError("The world is being deleted; try again in a moment.") from error
@@ -159,7 +159,7 @@ class Worlds:
                 await self._state.write(
                     Delete(POINTER, world_id, pointer.version),
                     Delete(WORLD, world_id, expected_version),
-                    Delete(IMPORT, world_id, forget=True),
+                    Delete(IMPORTING, world_id, forget=True),
                     leaving,
                 )
             except VersionMismatch:
