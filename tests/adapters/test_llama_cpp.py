@@ -4,6 +4,7 @@ import asyncio
 import re
 import subprocess
 import sys
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import replace
@@ -16,7 +17,7 @@ from llmops_api.adapters.llama_cpp.gguf import control_tokens
 from llmops_api.adapters.llama_cpp.model import LlamaCppChatModel, open_chat_model
 from llmops_api.adapters.llama_cpp.settings import LlamaCppSettings
 from llmops_api.adapters.registry import opener
-from llmops_api.errors import BadInput, ProviderRejected
+from llmops_api.errors import BadInput, ProviderGarbled, ProviderRejected
 from llmops_api.ports.chat import (
     ChatChunk,
     ChatModel,
@@ -229,6 +230,19 @@ async def test_a_schema_that_no_grammar_can_hold_is_refused(model: ChatModel, sc
         await model.generate(replace(asking("Hello!", 1), response_format=ResponseFormat(schema)))
 
     assert (await model.generate(asking("Hello!", 1))).text
+
+
+async def test_what_a_log_prints_of_a_garbled_answer_repeats_nothing_of_it():
+    """It is what the model says to a player."""
+
+    class Garbling:
+        async def pieces(self, body: bytes) -> AsyncGenerator[bytes, None]:
+            yield b'{"choices": [{"delta": {"content": ["the secret"]}}]}'
+
+    with pytest.raises(ProviderGarbled) as caught:
+        await LlamaCppChatModel(Garbling(), ()).generate(asking("Hello!", 2))
+
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
 
 
 async def test_half_a_character_is_bad_input(model: ChatModel):

@@ -3,8 +3,11 @@
 import asyncio
 import base64
 import hashlib
+import select
 import socket
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -189,6 +192,59 @@ async def test_an_answer_that_is_none_is_a_backend_that_does_not_answer(upstream
             await lore.search("world", Query(("gate",)))
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, '{"the secret":'),
+        (400, '{"the secret":'),
+        (400, '{"error": {"type": "broken", "root_cause": [{"reason": "the secret"}]}}'),
+        (503, '{"error": {"type": "broken", "root_cause": [{"reason": "the secret"}]}}'),
+    ],
+)
+async def test_what_a_log_prints_of_a_failure_repeats_nothing_of_what_opensearch_said(
+    upstream: Upstream, status: int, body: str
+) -> None:
+    """It may quote lore: neither the error does, nor what stands behind it."""
+
+    async def answer(request: web.Request) -> web.Response | None:
+        if request.path.endswith("_mapping"):
+            return None
+        return web.Response(text=body, status=status, content_type="application/json")
+
+    upstream.answer = answer
+    async with open_lore_index(url=upstream.url) as lore:
+        with pytest.raises(BackendUnavailable) as caught:
+            await lore.versions("world")
+
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+async def test_a_host_that_is_not_ready_is_asked_as_often_as_we_mean_to(upstream: Upstream) -> None:
+    """Five times: the client below repeats nothing that was answered."""
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.json_response({"error": {"type": "busy"}}, status=503)
+
+    upstream.answer = answer
+    async with open_lore_index(url=upstream.url) as lore:
+        with pytest.raises(BackendUnavailable, match="503"):
+            await lore.search("world", Query(("gate",)))
+
+    assert len(upstream.requests) == 5
+
+
+async def test_of_hosts_that_all_hang_two_are_waited_for() -> None:
+    with ExitStack() as stack:
+        hosts = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(4)]
+        urls = ",".join(f"http://127.0.0.1:{host.getsockname()[1]}" for host in hosts)
+        async with open_lore_index(url=urls, timeout=0.2) as lore:
+            with pytest.raises(BackendUnavailable, match="in time"):
+                await lore.search("world", Query(("gate",)))
+        asked = [host for host in hosts if select.select([host], [], [], 0)[0]]
+
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("status", [429, 503])
 async def test_documents_that_are_refused_in_passing_are_sent_again(upstream: Upstream, status: int) -> None:
     """A full queue, a shard that moves: no fault of theirs."""
@@ -223,7 +279,7 @@ async def test_a_refresh_that_missed_a_shard_is_done_again(upstream: Upstream) -
 async def test_a_host_that_is_not_there_or_hangs_leaves_the_work_to_the_others(upstream: Upstream) -> None:
     with socket.create_server(("127.0.0.1", 0)) as hanging:
         urls = f"http://127.0.0.1:{free_port()}, http://127.0.0.1:{hanging.getsockname()[1]}, {upstream.url}"
-        async with open_lore_index(url=urls, timeout=0.3) as lore:
+        async with open_lore_index(url=urls, timeout=1) as lore:
             for number in range(6):
                 await lore.write("world", [Tombstone(f"d{number}", 1)])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llmops_api.adapters.llama_cpp.engine import Engine, Refused, open_engine
 from llmops_api.adapters.llama_cpp.gguf import NotGGUF, control_tokens
@@ -40,32 +40,38 @@ async def open_chat_model(**options: Any) -> AsyncIterator[ChatModel]:
         yield LlamaCppChatModel(engine, control_words)
 
 
-class _Delta(BaseModel):
+class _WireModel(BaseModel):
+    """What llama.cpp sends. Errors do not repeat what was read: it is what the model says to a player."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+
+class _Delta(_WireModel):
     content: str | None = None
 
 
-class _Choice(BaseModel):
+class _Choice(_WireModel):
     delta: _Delta
     finish_reason: str | None = None
 
 
-class _TokenDetails(BaseModel):
+class _TokenDetails(_WireModel):
     cached_tokens: int = 0
 
 
-class _Usage(BaseModel):
+class _Usage(_WireModel):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     prompt_tokens_details: _TokenDetails = _TokenDetails()
 
 
-class _Error(BaseModel):
+class _Error(_WireModel):
     code: int = 500
     n_prompt_tokens: int | None = None
     n_ctx: int | None = None
 
 
-class _Piece(BaseModel):
+class _Piece(_WireModel):
     """A piece of an answer: progress with the prompt (no text), text, the reason of the end, the usage, or an error."""
 
     choices: tuple[_Choice, ...] = ()

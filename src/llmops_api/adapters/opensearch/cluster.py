@@ -22,6 +22,9 @@ _CONNECTIONS = 64
 _DEAD_SECONDS = 5
 """For which a host that failed is passed over, longer with each failure."""
 
+_HANGING_HOSTS = 2
+"""That a request waits for, each for its time limit; with more, nobody would wait for the last."""
+
 _PAUSES = (0.05, 0.2, 0.5, 1.0)
 """Seconds before a request that failed in passing is sent again: a lost node is replaced in about so long."""
 
@@ -83,8 +86,6 @@ class Cluster:
                     raise
                 if pause is None:
                     raise error.unavailable() from error
-            except ConnectionTimeout as error:
-                raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from error
             except OpenSearchException as error:
                 if pause is None:
                     raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
@@ -99,16 +100,21 @@ class Cluster:
             raise BackendUnavailable("OpenSearch cannot be reached.", backend="lore") from error
 
     async def _once(self, method: str, path: str, body: bytes | None, params: Mapping[str, str], seconds: float) -> Any:
+        """One answer, of the first host that gives one. Raises `Refused`, `OpenSearchException`, and
+        `BackendUnavailable` when one host, or several together, took too long."""
         try:
-            answer = await self._client.transport.perform_request(
-                method, path, params=dict(params), body=body, timeout=seconds
-            )
+            async with asyncio.timeout(_HANGING_HOSTS * seconds):
+                return await self._client.transport.perform_request(
+                    method, path, params=dict(params), body=body, timeout=seconds
+                )
+        except (ConnectionTimeout, TimeoutError):
+            raise BackendUnavailable("OpenSearch did not answer in time.", backend="lore") from None
         except TransportError as error:
             if not isinstance(error.status_code, int):
                 raise
             told = error.info.get("error") if isinstance(error.info, Mapping) else None
-            raise Refused.of(error.status_code, told) from error
-        return answer
+            # Not `from error`: its text is OpenSearch's sentence, which may quote lore, and a log would show it.
+            raise Refused.of(error.status_code, told) from None
 
 
 def ndjson(lines: Iterable[Any]) -> bytes:
@@ -122,8 +128,9 @@ class _Json(JSONSerializer):
     def loads(self, data: str) -> Any:
         try:
             return orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise SerializationError(data, error) from error
+        except orjson.JSONDecodeError:
+            # Without what was read, which the client's own puts in: it may be lore, and a log would show it.
+            raise SerializationError("The answer is not JSON.") from None
 
 
 @asynccontextmanager
@@ -134,9 +141,10 @@ async def open_cluster(settings: OpenSearchSettings) -> AsyncIterator[Cluster]:
     client = AsyncOpenSearch(
         settings.urls,
         timeout=settings.timeout,
-        max_retries=len(settings.urls),
+        # The client only goes on from a host that gives no answer, to each of the others; `ask` sends again.
+        max_retries=len(settings.urls) - 1,
         retry_on_timeout=True,
-        retry_on_status=(502, 503, 504),
+        retry_on_status=(),
         dead_timeout=_DEAD_SECONDS,
         pool_maxsize=_CONNECTIONS,
         serializer=_Json(),
