@@ -148,6 +148,16 @@ async def test_a_serverless_collection_is_not_asked_for_what_it_does_not_know(
     assert b"number_of" not in upstream.bodies[0]
 
 
+async def test_a_serverless_collection_is_given_no_vectors(upstream: Upstream) -> None:
+    """Its kind that holds them takes no ids, without which there is no order of writes: the mend is named."""
+    options = {"url": upstream.url, "auth": "sigv4", "region": "eu-west-1", "service": "aoss"}
+    async with open_lore_index(**options) as lore:
+        with pytest.raises(WrongSetting, match="LLMOPS_EMBEDDER=none"):
+            await lore.create("world", embedder_id="embedder", dimensions=3)
+
+    assert upstream.requests == []
+
+
 async def test_a_write_is_cut_by_bytes_and_by_count(upstream: Upstream) -> None:
     """Nothing over five megabytes or five hundred changes goes at once, and everything goes once, in order."""
     small = [Tombstone(f"small{n}", 1) for n in range(1200)]

@@ -17,6 +17,7 @@ from llmops_api.adapters.opensearch.search import search
 from llmops_api.adapters.opensearch.settings import OpenSearchSettings, opensearch_settings
 from llmops_api.errors import ConflictError, DocumentsRefused, NotFound
 from llmops_api.ports.lore_index import LoreEntry, LoreIndex, Query, SearchResult, Tombstone, Vector
+from llmops_api.settings import WrongSetting
 
 _PAGE = 10_000
 _HOLDERS = 32
@@ -51,6 +52,11 @@ class OpenSearchLoreIndex:
         self._whole = {} if settings.serverless else {"search_type": "dfs_query_then_fetch"}
 
     async def create(self, index: str, *, embedder_id: str, dimensions: int) -> None:
+        if dimensions and self._settings.serverless:
+            raise WrongSetting(
+                "LLMOPS_OPENSEARCH__SERVICE=aoss needs LLMOPS_EMBEDDER=none: a collection that holds vectors takes no "
+                "documents under ids of ours."
+            )
         alias = self._alias(index)
         self._forget(alias)
         try:
