@@ -34,6 +34,10 @@ from llmops_api.ports.backends import Backends
 from llmops_api.request_context import RequestContext
 from llmops_api.settings import Settings
 
+COLLECTED_AFTER = (5_000, 4, 500)
+"""`gc.set_threshold`: a thousand open streams are some million objects, and looking through all of them takes a third of
+a second in which nobody is answered. By Python's own numbers that happens every few seconds while streams begin."""
+
 
 def create_app(settings: Settings | None = None, backends: Backends | None = None) -> FastAPI:
     """The service. Without `backends` it opens those of the settings when it starts, and closes them at the end."""
@@ -46,9 +50,12 @@ def create_app(settings: Settings | None = None, backends: Backends | None = Non
             mending = asyncio.create_task(mend(app.state.removal, app.state.worlds, app.state.lore))
             # What was made until now lives as long as the service; else each full collection stops it for 0.1 s.
             gc.freeze()
+            usual = gc.get_threshold()
+            gc.set_threshold(*COLLECTED_AFTER)
             try:
                 yield
             finally:
+                gc.set_threshold(*usual)
                 gc.unfreeze()
                 mending.cancel()
                 await asyncio.wait({mending})
