@@ -10,6 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 
 from llmops_api.core import models
 from llmops_api.ports import chat
+from llmops_api.ports.state import holds_nul
 
 T = TypeVar("T")
 
@@ -35,12 +36,15 @@ def _visible(text: str) -> str:
 
 
 def _portable(value: dict[str, Any]) -> dict[str, Any]:
-    """Refuse what only some readers of JSON take: NaN, infinities, integers of more than 64 bits, very deep nesting."""
+    """Refuse what only some readers of JSON take, or some stores keep: NaN, infinities, integers of more than 64 bits,
+    very deep nesting, NUL."""
     try:
-        orjson.dumps(value)
+        encoded = orjson.dumps(value)
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ValueError("holds NaN, an infinity, an integer of over 64 bits, or too many levels") from error
+    if holds_nul(encoded):
+        raise ValueError("holds a NUL character; remove it")
     return value
 
 

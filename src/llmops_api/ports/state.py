@@ -1,15 +1,24 @@
 """Small versioned records and append-only streams, changed together or not at all.
 
-Every value is a JSON object. Versions and positions start at 1 and only grow; a deleted record keeps its number, so
-that its next life does not repeat an old one.
+Every value is a JSON object without NUL characters. Versions and positions start at 1 and only grow; a deleted record
+keeps its number, so that its next life does not repeat an old one.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 Value = Mapping[str, Any]
+
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""As JSON writes it; not a backslash that happens to stand before `u0000`."""
+
+
+def holds_nul(encoded: bytes) -> bool:
+    """Whether JSON text holds a NUL character, which not every database can keep."""
+    return b"\\u0000" in encoded and _NUL.search(encoded) is not None
 
 
 @dataclass(frozen=True, slots=True)

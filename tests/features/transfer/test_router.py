@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from llmops_api.app import create_app
+from llmops_api.body_lines import METADATA_BYTES
 from llmops_api.core.conversations import CONVERSATION, LAST_AUTHORED
 from llmops_api.core.lore import LoreLibrary
 from llmops_api.core.world_files import Kind
@@ -364,6 +365,48 @@ async def test_a_line_of_ten_megabytes_is_refused(client: httpx2.AsyncClient) ->
 
     assert (answer.status_code, answer.json()["line"]) == (422, 3)
     assert "MAX_DOCUMENT_CHARS" in answer.json()["errors"][0]["hint"]
+
+
+def _largest() -> dict[str, Any]:
+    """Every field as long as it may be, of characters that take most room in JSON."""
+    names = [f"{number:03}".rjust(100, "\x01") for number in range(100)]
+    metadata = {"": "x" * (METADATA_BYTES - len('{"":""}'))}
+    text = "x".rjust(500_000, "\x01")
+    title, kind = "x".rjust(300, "\x01"), "\x01" * 100
+    return {"title": title, "text": text, "kind": kind, "tags": names, "keys": names, "metadata": metadata}
+
+
+async def test_the_largest_document_that_is_taken_survives(client: httpx2.AsyncClient) -> None:
+    """Given alone, or as a line."""
+    await client.put(W, json={"title": "W"})
+    assert (await client.put(f"{W}/lore/alone", json=_largest())).status_code == 201
+    line = orjson.dumps({"id": "line", **_largest()})
+    started = await client.post(f"{W}/ingests", content=line, headers={"content-type": "application/x-ndjson"})
+    assert (await ended(client, started.json()["job_id"]))["result"]["created"] == 1
+    file = await _exported(client)
+    await client.delete(W)
+
+    assert (await _imported(client, file))["status"] == "succeeded"
+    assert await _exported(client) == file
+
+
+@pytest.mark.parametrize(("metadata", "fault"), [({"": "x" * METADATA_BYTES}, "4194304"), ({"a": "b\0"}, "NUL")])
+async def test_metadata_that_could_not_come_back_is_not_taken(
+    client: httpx2.AsyncClient, metadata: dict[str, Any], fault: str
+) -> None:
+    """Nor as a line, which costs no other line its place."""
+    await client.put(W, json={"title": "W"})
+    document = GATE | {"metadata": metadata}
+    lines = b"\n".join(orjson.dumps(each) for each in ({"id": "bad", **document}, {"id": "good", **GATE}))
+
+    answer = await client.put(f"{W}/lore/gate", json=document)
+    started = await client.post(f"{W}/ingests", content=lines, headers={"content-type": "application/x-ndjson"})
+    job = await ended(client, started.json()["job_id"])
+
+    assert answer.status_code == 422
+    assert job["result"]["created"] == 1
+    for (wrong,) in (answer.json()["errors"], job["errors"]):
+        assert (wrong["field"], fault in wrong["message"]) == ("/metadata", True)
 
 
 async def test_every_text_that_a_writer_can_give_survives(client: httpx2.AsyncClient) -> None:

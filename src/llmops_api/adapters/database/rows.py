@@ -1,6 +1,5 @@
 """What stands in a row: values as JSON text, moments as microseconds since 1970, names that any database can hold."""
 
-import re
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,14 +9,12 @@ import orjson
 import sqlalchemy as sa
 
 from llmops_api.errors import BadInput
-from llmops_api.ports.state import Append, Change, Erase, Event, Record, Value
+from llmops_api.ports.state import Append, Change, Erase, Event, Record, Value, holds_nul
 
 _KEYS_PER_STATEMENT = 5000
 """Well under the parameters that a statement may have: 32,766 on SQLite, 32,767 on PostgreSQL."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""The NUL character as JSON writes it, which PostgreSQL refuses; not a backslash that happens to stand before `u0000`."""
 
 
 def record_of(kind: str, row: sa.Row[Any]) -> Record:
@@ -47,7 +44,7 @@ def encode(value: Value) -> str:
         encoded = orjson.dumps(dict(value))
     except TypeError as error:
         raise BadInput("A value cannot be kept: it is no JSON, or holds broken characters.") from error
-    if b"\\u0000" in encoded and _NUL.search(encoded):
+    if holds_nul(encoded):
         raise BadInput("A value cannot be kept: it holds a NUL character.")
     return encoded.decode()
 

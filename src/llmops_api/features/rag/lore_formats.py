@@ -10,11 +10,11 @@ import orjson
 import yaml
 from pydantic import ValidationError
 
+from llmops_api.body_lines import line_limit
 from llmops_api.core.documents import Document
 from llmops_api.errors import BadInput, FieldError, pointer
 from llmops_api.features.rag.schemas import IngestLine
 
-MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_FRONT_MATTER_CHARS = 16 * 1024
 """PyYAML reads some 100 kB a second, on the loop that answers everybody."""
 TEXTS = frozenset({".md", ".txt"})
@@ -25,8 +25,8 @@ _FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.DOTALL | 
 
 def document_of_line(raw: bytes, max_chars: int) -> Document:
     """One line as a document. Raises `BadInput` naming each wrong field."""
-    if len(raw) > MAX_LINE_BYTES:
-        raise _bad(f"is longer than {MAX_LINE_BYTES} bytes; split the document")
+    if len(raw) > line_limit(max_chars):
+        raise _bad(f"is longer than {line_limit(max_chars)} bytes; split the document")
     try:
         value = orjson.loads(raw.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:

@@ -3,8 +3,10 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+import orjson
+from pydantic import AfterValidator, Field
 
+from llmops_api.body_lines import METADATA_BYTES
 from llmops_api.core.documents import Document
 from llmops_api.core.gate import Verdict
 from llmops_api.core.retrieval import LoreHit, Mode
@@ -25,6 +27,14 @@ from llmops_api.schemas import (
     WireText,
 )
 
+
+def _bounded(metadata: dict[str, Any]) -> dict[str, Any]:
+    if len(orjson.dumps(metadata)) > METADATA_BYTES:
+        raise ValueError(f"is longer than {METADATA_BYTES} bytes as JSON; leave some of it out")
+    return metadata
+
+
+Metadata = Annotated[JsonObject, AfterValidator(_bounded)]
 Name = Annotated[VisibleText, Field(max_length=100)]
 DocumentId = Annotated[str, Field(pattern=PATH_ID, max_length=200)]
 
@@ -44,8 +54,8 @@ class DocumentRequest(GivenModel):
     keys: list[Name] = Field([], max_length=100, description="Other names that players use for it.")
     importance: int = Field(3, ge=1, le=5, description="Which of two equals comes first; 5 is the most important.")
     locale: Locale | None = Field(None, description="The language of the text; the world's when left out.")
-    metadata: JsonObject = Field(
-        {}, description="Any JSON without NUL characters; kept and given back, never searched."
+    metadata: Metadata = Field(
+        {}, description="Any JSON without NUL characters, at most 4 MiB; kept and given back, never searched."
     )
 
     def document(self, document_id: str) -> Document:

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from pathlib import PurePosixPath
 from typing import Any
 
+from llmops_api.body_lines import line_limit, lines_of
 from llmops_api.core.documents import Document
 from llmops_api.core.jobs import MAX_ERRORS
 from llmops_api.core.lore import PAGE
 from llmops_api.errors import BadInput
-from llmops_api.features.rag.lore_formats import MAX_LINE_BYTES, TEXTS, document_of_file, document_of_line
+from llmops_api.features.rag.lore_formats import TEXTS, document_of_file, document_of_line
 from llmops_api.ports.state import Append, StateStore
 
 MAX_BAD = 10_000
@@ -56,17 +58,17 @@ class Upload:
 
     async def read_lines(self, pieces: Pieces, **place: str) -> None:
         """Read JSON lines; a bad one is noted with its number, a blank one passed over."""
-        number, rest = 0, b""
-        async for piece in pieces:
-            self._digest.update(piece)
-            *lines, rest = (rest + piece).split(b"\n")
-            for raw in lines:
+        number = 0
+        async with aclosing(lines_of(self._digested(pieces), line_limit(self._max_chars))) as lines:
+            async for raw in lines:
                 number += 1
                 self._take_line(raw, {**place, "line": number})
                 await self._save_if_full()
-            # One byte more than allowed keeps a line that is too long recognisable.
-            rest = rest[: MAX_LINE_BYTES + 1]
-        self._take_line(rest, {**place, "line": number + 1})
+
+    async def _digested(self, pieces: Pieces) -> Pieces:
+        async for piece in pieces:
+            self._digest.update(piece)
+            yield piece
 
     async def save(self) -> None:
         """Write what is left to the stream."""

@@ -1,6 +1,5 @@
 """The lines of a world's file, looked at one after the other: what each holds, and that it stands where it belongs."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -10,11 +9,9 @@ from pydantic import BaseModel, ValidationError
 from llmops_api.core.world_files import END, FORMAT, FORMAT_VERSION, Entry, Kind, Seal
 from llmops_api.errors import BadInput, FieldError, pointer
 from llmops_api.features.transfer.schemas import LINES, End, Header
+from llmops_api.ports.state import holds_nul
 
 T = TypeVar("T", bound=BaseModel)
-
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
-"""The NUL character as JSON writes it, which not every database can keep."""
 
 
 class Lines:
@@ -62,7 +59,7 @@ class Lines:
         if len(raw) > self._max_line_bytes:
             hint = "LLMOPS_MAX_DOCUMENT_CHARS raises the limit."
             raise self._wrong("", f"is longer than {self._max_line_bytes} bytes", hint)
-        if _NUL.search(raw):
+        if holds_nul(raw):
             raise self._wrong("", "holds a NUL character")
         try:
             line = orjson.loads(raw)

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from llmops_api.body_limit import lift_body_limit
+from llmops_api.body_lines import line_limit
 from llmops_api.core.jobs import stream_of
 from llmops_api.core.world_export import exported
 from llmops_api.core.world_files import MEDIA_TYPE
@@ -30,10 +31,6 @@ from llmops_api.responses import IDEMPOTENT, respond_once
 
 router = APIRouter(prefix="/v1/worlds/{world}", tags=["Worlds"], responses=KEYED)
 
-ESCAPED_BYTES = 6
-"""The most that a character takes in JSON."""
-REST_BYTES = 4 * 1024 * 1024
-"""What a line may hold beside the text of a document."""
 FILE: dict[str, Any] = {"schema": {"type": "string", "format": "world-file"}, "example": EXAMPLE}
 
 
@@ -77,7 +74,7 @@ async def import_world(
     """
     lift_body_limit(request.scope)
     job_id = await jobs.reserve()
-    upload = Upload(backends.state, stream_of(job_id), ESCAPED_BYTES * settings.max_document_chars + REST_BYTES)
+    upload = Upload(backends.state, stream_of(job_id), line_limit(settings.max_document_chars))
 
     async def start() -> ImportStarted:
         await imports.make_room(world)

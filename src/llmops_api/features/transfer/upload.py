@@ -1,9 +1,10 @@
 """A world's file on its way into the stream of a job, which begins when the file has proved whole."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
+from llmops_api.body_lines import lines_of
 from llmops_api.errors import BadInput
 from llmops_api.features.transfer.lines import Lines
 from llmops_api.ports.state import Append, StateStore
@@ -44,7 +45,7 @@ class Upload:
     async def read(self, pieces: AsyncIterator[bytes]) -> None:
         """Read the whole file. Raises `BadInput` naming the first line that is wrong."""
         try:
-            async with aclosing(self._split(pieces)) as lines:
+            async with aclosing(lines_of(pieces, self._max_line_bytes)) as lines:
                 async for line in lines:
                     if self._lines.take(line):
                         await self._keep(line)
@@ -56,17 +57,6 @@ class Upload:
             raise
         await self._save()
         await self._append({"counts": self.counts})
-
-    async def _split(self, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        rest = b""
-        async for piece in pieces:
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                yield line
-            # One byte more than allowed keeps a line that is too long recognisable.
-            rest = rest[: self._max_line_bytes + 1]
-        if rest:
-            yield rest
 
     async def _keep(self, line: bytes) -> None:
         self._batch.append(line.decode())
