@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
+from llmops_api.adapters.bedrock.client import BedrockSettings
+from llmops_api.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -64,6 +67,16 @@ def test_production_waits_until_its_servers_are_healthy() -> None:
         name: {"condition": "service_healthy"} for name in ("postgresql", "opensearch")
     }
     assert all("healthcheck" in services[name] for name in ("postgresql", "opensearch"))
+
+
+def test_every_setting_is_handed_on_unless_compose_itself_decides_it() -> None:
+    """Where the service listens and keeps its data, and whose credentials on this machine it may read."""
+    decided = {"HOST", "PORT", "DATA_DIR", "DATABASE_URL", "LORE_INDEX", "BEDROCK__PROFILE"}
+    bedrock = {f"BEDROCK__{name.upper()}" for name in BedrockSettings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields} | bedrock
+    handed_on = read("docker-compose.yml")["x-settings"]
+
+    assert {name.removeprefix("LLMOPS_") for name in handed_on if name.startswith("LLMOPS_")} == settings - decided
 
 
 def test_no_password_stands_in_the_compose_file() -> None:
