@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from onnxruntime import InferenceSession, SessionOptions
+from onnxruntime import InferenceSession, SessionOptions, disable_telemetry_events
 from tokenizers import Tokenizer
 
 from llmops_api.errors import ProviderUnavailable
@@ -31,6 +31,7 @@ class MiniLM:
 
     def __init__(self, model: Path = FOLDER / "model.onnx") -> None:
         """Takes some 0.1 s. Raises `ProviderUnavailable` when a file is missing or broken."""
+        disable_telemetry_events()  # it reports to its maker otherwise
         try:
             self._tokenizer = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
             self._session = InferenceSession(model, _session_options(), providers=["CPUExecutionProvider"])
