@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,14 @@ def test_a_world_is_written_to_a_file_of_its_name(run: Run, tmp_path: Path) -> N
     outcome = run("export", "w")
     assert (outcome.code, outcome.out) == (0, "Exported w: 1 lore document, to w.jsonl.\n")
     assert (tmp_path / "w.jsonl").read_bytes() == FILE
+
+
+@pytest.mark.parametrize("name", ["x.jsonl", "x.jsonl.gz"])
+def test_nobody_but_its_owner_can_read_what_players_have_said(run: Run, tmp_path: Path, name: str) -> None:
+    """Also where a file stood that others could read."""
+    (tmp_path / name).touch(0o644)
+    assert run("export", "w", "--output", name).code == 0
+    assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
 
 
 def test_the_outcome_is_json_for_programs(run: Run, tmp_path: Path) -> None:

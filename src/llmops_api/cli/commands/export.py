@@ -38,7 +38,7 @@ def export(
     """Write a world to a file.
 
     Lore, characters with all their versions, conversations with all their turns: all that `llmops-api import` needs to
-    make the same world elsewhere. The file is WORLD.jsonl unless --output says otherwise.
+    make the same world elsewhere. The file is WORLD.jsonl unless --output says otherwise; only its owner can read it.
     """
     to = output or Path(f"{world}.jsonl")
     with (
@@ -72,7 +72,8 @@ def _whole(to: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
         return
     draft = to.with_name(f"{to.name}.{os.getpid()}.part")
     try:
-        with draft.open("wb") as file:
+        # For its owner alone: it holds what players have said.
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             if to.suffix == ".gz":
                 # Without name and time, so that the same world is the same file.
                 with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as compressed:
@@ -101,4 +102,4 @@ def _copied(pieces: Iterable[bytes], file: IO[bytes] | gzip.GzipFile) -> Any:
             return end
     except (ValueError, LookupError, TypeError):
         pass
-    raise OutOfReach("The export broke off; nothing was kept of it.")
+    raise OutOfReach("The export broke off before its end; export again.")
