@@ -1,14 +1,36 @@
 """Which technology stands behind each port, and the limits; read from the environment (`LLMOPS_...`) and a `.env` file."""
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
-from pydantic import BaseModel, Field, SecretStr, field_validator, model_validator
+from pydantic import BaseModel, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+POOL_SIZE = 8
+"""Connections to PostgreSQL for reading, and as many for writing, unless somebody says otherwise."""
+
+S = TypeVar("S", bound=BaseSettings)
 
 
 class WrongSetting(ValueError):
     """Settings that the service cannot start with; the text names the environment variable and the mend."""
+
+
+def read(settings: type[S], **given: Any) -> S:
+    """The settings of one technology; what was given wins over the environment.
+
+    Raises `WrongSetting` naming the variable, and what it must be: the description of the field.
+    """
+    try:
+        return settings(**given)
+    except ValidationError as error:
+        fault = error.errors()[0]
+    # Not within the handler: pydantic's error repeats what was given, passwords too, and a log would show it.
+    if isinstance(cause := fault.get("ctx", {}).get("error"), WrongSetting):
+        raise cause
+    name = str(fault["loc"][0])
+    must_be = settings.model_fields[name].description
+    raise WrongSetting(f"{settings.model_config['env_prefix']}{name.upper()} must be {must_be}.")
 
 
 class OpenAICompatibleServer(BaseModel):
@@ -42,7 +64,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="a whole number from 0 to 65535")
     data_dir: Path = Path("data")
     database_url: str = ""
-    database_pool_size: int = Field(8, ge=1, description="a whole number of at least 1")
+    database_pool_size: int = Field(POOL_SIZE, ge=1, description="a whole number of at least 1")
     lore_index: str = "embedded"
     embedder: str = "minilm"
     embedder_model: str = ""

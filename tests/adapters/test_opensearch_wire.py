@@ -369,6 +369,15 @@ async def test_a_wrong_setting_is_named(given: dict[str, Any], named: str) -> No
             pass
 
 
+async def test_what_a_log_prints_of_wrong_settings_holds_no_password() -> None:
+    given = {"auth": "basic", "password": "open sesame"}
+    with pytest.raises(WrongSetting) as caught:
+        async with open_lore_index(**given):
+            pass
+
+    assert "sesame" not in "".join(traceback.format_exception(caught.value))
+
+
 async def test_settings_come_from_the_environment(upstream: Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LLMOPS_OPENSEARCH__URL", upstream.url)
     monkeypatch.setenv("LLMOPS_OPENSEARCH__PREFIX", "mine-")

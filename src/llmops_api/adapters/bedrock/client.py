@@ -9,7 +9,7 @@ from aiobotocore.credentials import AioCredentialResolver
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.tokens import FrozenAuthToken
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llmops_api.adapters.bedrock.failures import translated
@@ -53,16 +53,6 @@ class BedrockSettings(BaseSettings):
     """`auto`: for the models that are known to take cache points; a model behind an opaque ARN needs `always`."""
 
     embedding_dimensions: int | None = Field(None, ge=1, description="a whole number that the embedding model offers")
-
-
-def bedrock_settings(**given: Any) -> BedrockSettings:
-    """What was given wins over the environment. Raises `WrongSetting`, naming the variable."""
-    try:
-        return BedrockSettings(**given)
-    except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        must_be = BedrockSettings.model_fields[name].description
-        raise WrongSetting(f"LLMOPS_BEDROCK__{name.upper()} must be {must_be}.") from error
 
 
 @asynccontextmanager

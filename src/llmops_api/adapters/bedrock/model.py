@@ -10,13 +10,14 @@ from typing import Any
 
 from aiohttp import ClientError as HttpError
 
-from llmops_api.adapters.bedrock.client import BedrockSettings, bedrock_settings, open_client, ping
+from llmops_api.adapters.bedrock.client import BedrockSettings, open_client, ping
 from llmops_api.adapters.bedrock.embedder import BedrockEmbedder, shape_of
 from llmops_api.adapters.bedrock.failures import interrupted, translated
 from llmops_api.adapters.bedrock.prompt_cache import PromptCache
 from llmops_api.adapters.bedrock.wire import configured, converse_input, finish_reason_of, response_of, usage_of
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, Usage
 from llmops_api.ports.embedding import Embedder
+from llmops_api.settings import read
 
 _DRAIN_SECONDS = 0.1
 
@@ -24,7 +25,7 @@ _DRAIN_SECONDS = 0.1
 @asynccontextmanager
 async def open_chat_model(**options: Any) -> AsyncIterator[ChatModel]:
     """`options` are those of `BedrockSettings`; they win over the environment. Raises `WrongSetting`."""
-    settings = bedrock_settings(**options)
+    settings = read(BedrockSettings, **options)
     async with open_client(settings) as client:
         yield BedrockChatModel(client, settings)
 
@@ -32,7 +33,7 @@ async def open_chat_model(**options: Any) -> AsyncIterator[ChatModel]:
 @asynccontextmanager
 async def open_embedder(*, model: str, **options: Any) -> AsyncIterator[Embedder]:
     """`options` as for `open_chat_model`. Raises `WrongSetting`, also for a model that is not known here."""
-    settings = bedrock_settings(**options)
+    settings = read(BedrockSettings, **options)
     shape = shape_of(model, settings.embedding_dimensions)
     async with open_client(settings) as client:
         yield BedrockEmbedder(client, model, shape)

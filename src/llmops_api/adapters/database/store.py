@@ -13,6 +13,7 @@ from llmops_api.adapters.database.rows import batches, event_of, record_of, requ
 from llmops_api.adapters.database.schema import EVENTS, RECORDS, migrate
 from llmops_api.adapters.database.write import apply
 from llmops_api.ports.state import Change, Event, Record, StateStore
+from llmops_api.settings import POOL_SIZE
 
 Result = TypeVar("Result")
 
@@ -23,8 +24,6 @@ _OF_KIND = _EVER_OF_KIND.where(RECORDS.c.value.is_not(None))
 _BY_KEY = _OF_KIND.where(RECORDS.c.key == sa.bindparam("key"))
 _BY_KEYS = _OF_KIND.where(RECORDS.c.key.in_(sa.bindparam("keys", expanding=True)))
 _PING = sa.select(RECORDS.c.version).limit(1)
-
-POOL_SIZE = 8
 
 
 @asynccontextmanager

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from llmops_api.adapters.llama_cpp.engine import Engine, Refused, open_engine
 from llmops_api.adapters.llama_cpp.gguf import NotGGUF, control_tokens
-from llmops_api.adapters.llama_cpp.settings import llama_cpp_settings
+from llmops_api.adapters.llama_cpp.settings import LlamaCppSettings
 from llmops_api.errors import BadInput, ProviderError, ProviderGarbled, ProviderInterrupted, ProviderRejected
 from llmops_api.ports.chat import ChatChunk, ChatModel, ChatRequest, ChatResponse, FinishReason, Usage
-from llmops_api.settings import WrongSetting
+from llmops_api.settings import WrongSetting, read
 
 PROVIDER = "llama_cpp"
 _SEEDS = 2**32 - 1
@@ -34,7 +34,7 @@ async def open_chat_model(**options: Any) -> AsyncIterator[ChatModel]:
 
     Raises `WrongSetting` for a path that is no model, and for settings that cannot be.
     """
-    settings = llama_cpp_settings(**options)
+    settings = read(LlamaCppSettings, **options)
     control_words = await asyncio.to_thread(_control_words, settings.model_path)
     async with open_engine(settings) as engine:
         yield LlamaCppChatModel(engine, control_words)

@@ -2,14 +2,9 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-
-from llmops_api.settings import WrongSetting
-
-_PREFIX = "LLMOPS_LLAMA_CPP__"
 
 
 def _all_cores_but_one() -> int:
@@ -21,7 +16,7 @@ class LlamaCppSettings(BaseSettings):
     """Read from `LLMOPS_LLAMA_CPP__...`. The description of a setting says what it must be."""
 
     model_config = SettingsConfigDict(
-        env_prefix=_PREFIX, env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="LLMOPS_LLAMA_CPP__", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
     )
 
     model_path: Path = Field(description="the path of a GGUF file with a chat model")
@@ -33,13 +28,3 @@ class LlamaCppSettings(BaseSettings):
 
     parallel: int = Field(1, ge=1, le=64, description="a whole number from 1 to 64")
     """Answers at a time, each with a context of its own; who comes later waits in line."""
-
-
-def llama_cpp_settings(**given: Any) -> LlamaCppSettings:
-    """What was given wins over the environment. Raises `WrongSetting`, naming the variable."""
-    try:
-        return LlamaCppSettings(**given)
-    except ValidationError as error:
-        name = str(error.errors()[0]["loc"][0])
-        must_be = LlamaCppSettings.model_fields[name].description
-        raise WrongSetting(f"{_PREFIX}{name.upper()} must be {must_be}.") from error

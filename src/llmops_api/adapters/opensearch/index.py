@@ -14,10 +14,10 @@ from llmops_api.adapters.opensearch.cluster import Cluster, Refused, open_cluste
 from llmops_api.adapters.opensearch.documents import check, key_of, vectors_of, version_of
 from llmops_api.adapters.opensearch.refresh import Refreshing
 from llmops_api.adapters.opensearch.search import search
-from llmops_api.adapters.opensearch.settings import OpenSearchSettings, opensearch_settings
+from llmops_api.adapters.opensearch.settings import OpenSearchSettings
 from llmops_api.errors import ConflictError, DocumentsRefused, NotFound
 from llmops_api.ports.lore_index import LoreEntry, LoreIndex, Query, SearchResult, Tombstone, Vector
-from llmops_api.settings import WrongSetting
+from llmops_api.settings import WrongSetting, read
 
 _PAGE = 10_000
 _HOLDERS = 32
@@ -27,7 +27,7 @@ _HOLDERS = 32
 @asynccontextmanager
 async def open_lore_index(**given: Any) -> AsyncIterator[LoreIndex]:
     """`given` wins over `LLMOPS_OPENSEARCH__...`. OpenSearch need not answer yet. Raises `WrongSetting`."""
-    settings = opensearch_settings(**given)
+    settings = read(OpenSearchSettings, **given)
     async with open_cluster(settings) as cluster:
         yield OpenSearchLoreIndex(cluster, settings)
 

@@ -1,9 +1,9 @@
 """Where OpenSearch is, who we are to it, and how the indexes are made: read from `LLMOPS_OPENSEARCH__...`."""
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from llmops_api.settings import WrongSetting
@@ -58,16 +58,3 @@ class OpenSearchSettings(BaseSettings):
         if self.auth == "sigv4" and not self.region:
             raise WrongSetting("LLMOPS_OPENSEARCH__AUTH=sigv4 needs LLMOPS_OPENSEARCH__REGION.")
         return self
-
-
-def opensearch_settings(**given: Any) -> OpenSearchSettings:
-    """What was given wins over the environment. Raises `WrongSetting`, naming the variable."""
-    try:
-        return OpenSearchSettings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if isinstance(cause := first.get("ctx", {}).get("error"), WrongSetting):
-            raise cause from error
-        name = str(first["loc"][0])
-        must_be = OpenSearchSettings.model_fields[name].description
-        raise WrongSetting(f"LLMOPS_OPENSEARCH__{name.upper()} must be {must_be}.") from error
