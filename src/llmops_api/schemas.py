@@ -99,6 +99,16 @@ class GivenModel(BaseModel):
         return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+Answered = Annotated[
+    Any,
+    Field(
+        exclude=True,
+        description="As `GET` answers it. It is passed over, so that an answer can be edited and put back.",
+    ),
+]
+"""A field of an answer in the body of a `PUT`."""
+
+
 class WireModel(BaseModel):
     """What we answer."""
 

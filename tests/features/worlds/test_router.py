@@ -154,3 +154,18 @@ async def test_lore_is_found_in_the_new_language_of_its_world(client: httpx2.Asy
             if found.json()["hits"]:
                 return
             await asyncio.sleep(0.05)
+
+
+async def test_what_get_answers_may_be_put_back(client: httpx2.AsyncClient) -> None:
+    """A writer edits what was read: a world, a document, a character. Nothing changes but what was edited."""
+    await client.put("/v1/worlds/w", json=FULL)
+    await client.put("/v1/worlds/w/lore/bell", json=BELL)
+    await client.put("/v1/worlds/w/characters/guard", json={"name": "Joss", "knowledge": {"tags": ["common"]}})
+
+    for path in ("/v1/worlds/w", "/v1/worlds/w/lore/bell", "/v1/worlds/w/characters/guard"):
+        read = await client.get(path)
+        same = await client.put(path, json=read.json(), headers={"if-match": read.headers["etag"]})
+        again = await client.get(path)
+
+        assert (same.status_code, again.headers["etag"]) == (200, read.headers["etag"])
+        assert again.json() == read.json()

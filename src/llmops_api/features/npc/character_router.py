@@ -64,7 +64,7 @@ async def put_character(
     if_match: IfMatch,
 ) -> Response:
     """Store the character whole; the next line is the new version's. The same content again changes nothing."""
-    stored, created = await characters.put(world.id, body.character(character), expected_version=if_match)
+    stored, created = await characters.put(world.id, body.as_character(character), expected_version=if_match)
     headers = {"etag": f'"{stored.version}"'}
     return json_response(CharacterResponse.of(stored), HTTPStatus.CREATED if created else HTTPStatus.OK, headers)
 

@@ -10,6 +10,7 @@ from llmops_api.core.conversations import Conversation, Reason, SpokenBy, Turn
 from llmops_api.schemas import (
     ID,
     PATH_ID,
+    Answered,
     CitationOut,
     Cost,
     GivenModel,
@@ -77,8 +78,11 @@ class CharacterRequest(GivenModel):
     locales: list[Locale] = Field(
         [], max_length=50, description="The languages that the character speaks, the first one best; all when empty."
     )
+    character: Answered = None
+    version: Answered = None
+    updated_at: Answered = None
 
-    def character(self, character_id: str) -> Character:
+    def as_character(self, character_id: str) -> Character:
         """The character of the core; what is listed twice counts once."""
         card = self.model_dump()
         for holder in (card, card["knowledge"]):

@@ -28,7 +28,7 @@ from llmops_api.errors import (
 from llmops_api.features.rag.schemas import (
     AskRequest,
     AskResponse,
-    DocumentRequest,
+    DocumentReplacement,
     DocumentResponse,
     DocumentStored,
     GateOut,
@@ -91,7 +91,7 @@ async def put_document(
     _writer: WriterDep,
     world: WorldDep,
     document_id: DocumentId,
-    body: DocumentRequest,
+    body: DocumentReplacement,
     lore: LoreDep,
     settings: SettingsDep,
     if_match: IfMatch,

@@ -14,6 +14,7 @@ from llmops_api.core.terms import language_of
 from llmops_api.ports.lore_index import Filter
 from llmops_api.schemas import (
     PATH_ID,
+    Answered,
     CitationOut,
     Cost,
     GivenModel,
@@ -71,6 +72,13 @@ class DocumentRequest(GivenModel):
             locale=self.locale or "",
             metadata=self.metadata,
         )
+
+
+class DocumentReplacement(DocumentRequest):
+    """The same, or the answer to a `GET`, edited."""
+
+    document_id: Answered = None
+    version: Answered = None
 
 
 class IngestLine(DocumentRequest):

@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from llmops_api.core.worlds import World
-from llmops_api.schemas import GivenModel, Locale, ModelName, VisibleText, WireModel, WireText
+from llmops_api.schemas import Answered, GivenModel, Locale, ModelName, VisibleText, WireModel, WireText
 
 
 class DialogueDefaults(GivenModel):
@@ -29,6 +29,8 @@ class WorldRequest(GivenModel):
         le=1,
         description="Where the lore stops holding an answer; `llmops-api calibrate` finds one for your lore.",
     )
+    world: Answered = None
+    version: Answered = None
 
 
 class WorldResponse(WireModel):
