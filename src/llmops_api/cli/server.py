@@ -14,10 +14,17 @@ import uvicorn
 from pydantic import SecretStr
 
 from llmops_api.cli.failures import Failure, OutOfReach, WrongUse
+from llmops_api.errors import BackendUnavailable
 from llmops_api.settings import Settings, WrongSetting
 
 APP = "llmops_api.app:create_app"
 """Resolved when a service is started, so that a command which talks to one elsewhere does not load it."""
+SETTING_OF = {
+    "state": "LLMOPS_DATABASE_URL or LLMOPS_DATA_DIR",
+    "jobs": "LLMOPS_DATABASE_URL or LLMOPS_DATA_DIR",
+    "lore": "LLMOPS_OPENSEARCH__URL or LLMOPS_DATA_DIR",
+}
+"""What says where a backend is."""
 
 
 class Server(uvicorn.Server):
@@ -111,6 +118,8 @@ def could_not_start(error: Exception) -> Failure:
     """The failure to show for what stopped a service from starting."""
     if isinstance(error, WrongSetting):
         return WrongUse(str(error))
+    if isinstance(error, BackendUnavailable) and error.backend in SETTING_OF:
+        return OutOfReach(f"the service could not start: {error.message} {SETTING_OF[error.backend]} says where it is.")
     return OutOfReach(f"the service could not start: {str(error) or type(error).__name__}")
 
 
