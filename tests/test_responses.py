@@ -18,7 +18,7 @@ from llmops_api.core.idempotency import Receipt, Receipts
 from llmops_api.core.keys import ADMIN, Principal, Scope
 from llmops_api.errors import ConflictError, IdempotencyMismatch, NotFound, ProviderUnavailable
 from llmops_api.ports.state import StateStore
-from llmops_api.responses import StreamEvent, fingerprint_of, respond, respond_once
+from llmops_api.responses import StreamEvent, claim, fingerprint_of, respond, respond_once
 from tests.support import Clock, events_of
 
 OTHER = Principal("key_other", frozenset({Scope.GAME}))
@@ -91,7 +91,8 @@ async def _answer(
     line: Line, act: Act, *, stream: bool = False, body: str = "hello", principal: Principal = ADMIN
 ) -> tuple[Response, bytes]:
     """The answer, and its whole body."""
-    response = await respond(line.request, principal, Said(text=body), act, stream=stream)
+    request = line.request
+    response = await respond(request, await claim(request, principal, Said(text=body)), act, stream=stream)
     if not isinstance(response, StreamingResponse):
         return response, bytes(response.body)
     return response, b"".join([bytes(piece) async for piece in response.body_iterator])  # type: ignore[arg-type]  # ours are bytes
@@ -121,7 +122,8 @@ async def test_a_silent_stream_is_kept_alive_by_comments(line: Line, monkeypatch
     monkeypatch.setattr(responses, "KEEP_ALIVE_SECONDS", 0.005)
     act = Act("Two")
     act.go.clear()
-    response = await respond(line.request, ADMIN, Said(text="hello"), act, stream=True)
+    request = line.request
+    response = await respond(request, await claim(request, ADMIN, Said(text="hello")), act, stream=True)
     assert isinstance(response, StreamingResponse)
     body = b""
     async with asyncio.timeout(10):
@@ -216,7 +218,8 @@ async def test_a_key_belongs_to_a_caller_a_path_and_a_body(line: Line) -> None:
 async def test_the_answer_is_kept_before_the_client_has_it(line: Line) -> None:
     """A client that lost the connection while `done` was under way finds it again."""
     line.key, act = "k", Act("Two")
-    response = await respond(line.request, ADMIN, Said(text="hello"), act, stream=True)
+    request = line.request
+    response = await respond(request, await claim(request, ADMIN, Said(text="hello")), act, stream=True)
     assert isinstance(response, StreamingResponse)
     events = response.body_iterator
     seen = [await anext(aiter(events)) for _ in range(2)]
@@ -246,7 +249,8 @@ async def test_a_client_that_leaves_a_stream_ends_the_act(line: Line, caplog: py
     """Which is no failure for the log, and the key is free again for the retry."""
     line.key, act = "k", Act("Two")
     act.go.clear()
-    response = await respond(line.request, ADMIN, Said(text="hello"), act, stream=True)
+    request = line.request
+    response = await respond(request, await claim(request, ADMIN, Said(text="hello")), act, stream=True)
     running = asyncio.create_task(response(line.request.scope, line.receive, line.send))
     async with asyncio.timeout(10):
         await act.waits.wait()
