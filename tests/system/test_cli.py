@@ -142,18 +142,18 @@ def test_a_port_that_is_taken_is_wrong_use(tmp_path: Path, settings: dict[str, s
 @pytest.mark.parametrize(
     ("command", "name", "value", "sentence"),
     [
-        ("serve", "LORE_INDEX", "nonsense", "LLMOPS_LORE_INDEX must be embedded, not 'nonsense'."),
+        ("serve", "LORE_INDEX", "nonsense", "LLMOPS_LORE_INDEX must be embedded or opensearch, not 'nonsense'."),
         (
             "models",
             "EMBEDDER",
             "scripted",
-            "LLMOPS_EMBEDDER must be none or openai_compatible or minilm, not 'scripted'.",
+            "LLMOPS_EMBEDDER must be none or openai_compatible or minilm or bedrock, not 'scripted'.",
         ),
         (
             "models",
             "MODEL_ALIASES",
             '{"default": "gpt:4"}',
-            "LLMOPS_OPENAI_COMPATIBLE or scripted or openai_compatible, not 'gpt'.",
+            "LLMOPS_OPENAI_COMPATIBLE or scripted or openai_compatible or bedrock or llama_cpp, not 'gpt'.",
         ),
     ],
 )
