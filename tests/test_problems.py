@@ -130,3 +130,15 @@ async def test_a_world_cannot_name_a_model_that_is_not_open(client: AsyncClient)
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == "/dialogue/model"
+
+
+async def test_a_query_parameter_that_is_not_known_is_named_with_those_that_are(client: AsyncClient) -> None:
+    """It is most often a misspelt one, and would otherwise be passed over."""
+    await client.put("/v1/worlds/w", json={"title": "W"})
+    answer = await client.get("/v1/worlds/w/lore?tags=common&limit=5")
+    none_here = await client.get("/v1/worlds/w?verbose=1")
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "tags")
+    assert "tag" in answer.json()["errors"][0]["hint"]
+    assert none_here.status_code == 422
+    assert (await client.get("/v1/worlds/w/lore?tag=common&limit=5")).status_code == 200

@@ -17,7 +17,7 @@ from llmops_api.core.removal import Removal
 from llmops_api.core.retrieval import Retriever
 from llmops_api.core.world_import import WorldImports
 from llmops_api.core.worlds import World, Worlds
-from llmops_api.errors import AuthenticationError, NotFound
+from llmops_api.errors import AuthenticationError, BadInput, FieldError, NotFound
 from llmops_api.ports.backends import Backends
 from llmops_api.schemas import ID
 from llmops_api.settings import Settings
@@ -34,6 +34,18 @@ async def _token(request: Request) -> str:
 
 
 TokenDep = Annotated[str, Depends(_token)]
+
+
+def _refuse_unknown(request: Request) -> None:
+    """A query parameter that the route does not know is most often a misspelt one, and would be passed over."""
+    paths = request.app.openapi()["paths"]
+    operation = paths.get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    known = {each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"}
+    unknown = [name for name in dict.fromkeys(request.query_params.keys()) if name not in known]
+    if unknown:
+        hint = f"There are: {', '.join(sorted(known))}." if known else "Remove it: there are none here."
+        wrong = "1 field is wrong." if len(unknown) == 1 else f"{len(unknown)} fields are wrong."
+        raise BadInput(wrong, [FieldError(name, "is no query parameter of this route", hint) for name in unknown])
 
 
 class KeyWith(SecurityBase):
@@ -56,6 +68,8 @@ class KeyWith(SecurityBase):
         if world is not None and not principal.may_see(world):
             raise NotFound("There is no such world, or this key may not see it.")
         principal.require(*self._scopes)
+        if request.scope["query_string"]:
+            _refuse_unknown(request)
         return principal
 
 

@@ -31,7 +31,7 @@ IDEMPOTENT: dict[str, Any] = {
         {
             "name": "idempotency-key",
             "in": "header",
-            "description": "A new one for each act, the same one for each retry of it.",
+            "description": "A new one for each act, the same one for each retry of it. A retry gets the stored answer; asked for as a stream, as a lone `done`.",
             "required": False,
             "schema": {"type": "string", "minLength": 1, "maxLength": KEY_CHARS_AT_MOST},
         }

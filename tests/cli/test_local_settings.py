@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from llmops_api.cli.failures import WrongUse
-from llmops_api.cli.local_settings import local_settings
+from llmops_api.cli.local_settings import local_settings, misspelt
 from llmops_api.settings import Settings
 
 WRONG = {
@@ -58,3 +60,17 @@ def test_every_setting_that_can_be_wrong_says_what_it_must_be() -> None:
     unchecked = {"host", "data_dir", "database_url", "lore_index", "embedder", "embedder_model", "seed"}
     described = {name for name, field in Settings.model_fields.items() if field.description}
     assert described == Settings.model_fields.keys() - unchecked
+
+
+def test_a_setting_that_nobody_reads_is_named_with_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the environment and in `.env`; what others read is not."""
+    monkeypatch.setenv("LLMOPS_LOREINDEX", "opensearch")
+    monkeypatch.setenv("LLMOPS_LORE_INDEX", "embedded")
+    monkeypatch.setenv("LLMOPS_URL", "http://127.0.0.1:8000")
+    monkeypatch.setenv("LLMOPS_BEDROCK__REGION", "eu-central-1")
+    Path(".env").write_text("LLMOPS_SEDE=false\nOTHER=1\n")
+
+    assert misspelt() == [
+        "LLMOPS_LOREINDEX is no setting; is it LLMOPS_LORE_INDEX?",
+        "LLMOPS_SEDE is no setting; is it LLMOPS_SEED?",
+    ]

@@ -147,7 +147,7 @@ def test_a_port_that_is_taken_is_wrong_use(tmp_path: Path, settings: dict[str, s
             "models",
             "EMBEDDER",
             "scripted",
-            "LLMOPS_EMBEDDER must be none or openai_compatible or minilm or bedrock, not 'scripted'.",
+            "LLMOPS_EMBEDDER must be none or openai_compatible or bedrock or minilm, not 'scripted'.",
         ),
         (
             "models",

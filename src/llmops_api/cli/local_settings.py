@@ -1,13 +1,19 @@
 """The settings of this machine, and what is wrong with them in words that say what to change."""
 
+import os
 import re
+from difflib import get_close_matches
 from typing import Any
 
+from dotenv import dotenv_values
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from llmops_api.cli.failures import WrongUse
 from llmops_api.settings import Settings
+
+_OTHERS = frozenset({"LLMOPS_URL", "LLMOPS_KEY", "LLMOPS_PRODUCTION_PORT", "LLMOPS_TEST_DATA"})
+"""Read by commands, by Compose and by the tests. Nested names are those of the technologies, each of which knows its own."""
 
 
 def local_settings(**given: Any) -> Settings:
@@ -18,6 +24,19 @@ def local_settings(**given: Any) -> Settings:
         raise WrongUse("\n".join(dict.fromkeys(map(_sentence, error.errors())))) from error
     except SettingsError as error:
         raise WrongUse(_unreadable(error)) from error
+
+
+def misspelt() -> list[str]:
+    """A sentence for each `LLMOPS_...` of the environment or of `.env` that no setting has read."""
+    names = {f"LLMOPS_{name}".upper() for name in Settings.model_fields}
+    found = {*os.environ, *dotenv_values(".env")}
+    unknown = sorted(name for name in found if name.startswith("LLMOPS_") and "__" not in name)
+    return [_unknown(name, names) for name in unknown if name.upper() not in names | _OTHERS]
+
+
+def _unknown(name: str, names: set[str]) -> str:
+    near = get_close_matches(name.upper(), names, n=1)
+    return f"{name} is no setting" + (f"; is it {near[0]}?" if near else "; the README lists them.")
 
 
 def _sentence(fault: Any) -> str:

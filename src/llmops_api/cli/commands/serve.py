@@ -1,5 +1,6 @@
 """`llmops-api serve`."""
 
+import logging
 import signal
 from typing import Annotated
 
@@ -7,12 +8,13 @@ import typer
 
 from llmops_api.cli.announcement import announced
 from llmops_api.cli.failures import Failure
-from llmops_api.cli.local_settings import local_settings
+from llmops_api.cli.local_settings import local_settings, misspelt
 from llmops_api.cli.options import Json
 from llmops_api.cli.output import emit
 from llmops_api.cli.server import Server, bind, could_not_start, log_to_stderr, url_of
 from llmops_api.settings import Settings
 
+log = logging.getLogger(__name__)
 command = typer.Typer(add_completion=False)
 
 
@@ -28,6 +30,8 @@ def serve(
     given = {"host": host, "port": port}
     settings = local_settings(**{name: value for name, value in given.items() if value is not None})
     log_to_stderr("INFO")
+    for sentence in misspelt():
+        log.warning("%s", sentence)
     with bind(settings.host, settings.port) as bound, announced(settings.data_dir, url_of(bound)):
         try:
             server = Server(settings, lambda: _welcome(url_of(bound), settings, as_json=as_json))
