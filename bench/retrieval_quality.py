@@ -135,7 +135,7 @@ async def search(index: LoreIndex, embedder: Embedder, world: World, mode: str) 
     for question, vector in zip(world.questions, vectors, strict=True):
         terms = () if mode == "vector" else content_terms(question.text, LOCALE)
         result = await index.search(world.name, Query(terms, vector))
-        ranked = rank(question.text, LOCALE, result)
+        ranked = rank(LOCALE, result)
         verdict = judge(question.text, LOCALE, result, ranked)
         searched.append(Searched(question.text, question.gold, tuple(ranked), verdict))
     return searched

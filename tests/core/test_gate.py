@@ -34,7 +34,7 @@ def verdict(
         document_count=count,
         document_frequency={term: 2 if term in ENTRY.text_terms else 0 for term in terms},
     )
-    return judge(question, locale, result, rank(question, locale, result), threshold=threshold)
+    return judge(question, locale, result, rank(locale, result), threshold=threshold)
 
 
 @pytest.mark.parametrize("cosine", [0.6, None])

@@ -55,7 +55,7 @@ def test_a_document_that_the_question_names_stands_first() -> None:
     entries = [an_entry("dragon", "Red Dragon", FILLER), an_entry("mask", "Red Dragon Mask of the Old King", FILLER)]
     result = a_result(question, entries, keyword=["mask", "dragon"], cosines={"mask": 0.62, "dragon": 0.6, "far": 0.2})
     result = replace(result, entries={**result.entries, "far": an_entry("far", "Quay", FILLER)})
-    assert order(rank(question, "en", result))[:2] == ["dragon", "mask"]
+    assert order(rank("en", result))[:2] == ["dragon", "mask"]
 
 
 def test_a_description_is_found_by_its_meaning_although_another_title_shares_a_word() -> None:
@@ -68,7 +68,7 @@ def test_a_description_is_found_by_its_meaning_although_another_title_shares_a_w
     ]
     cosines = {"deflect": 0.55, "shield": 0.35, "other": 0.1}
     result = a_result(question, entries, keyword=["shield", "deflect"], cosines=cosines)
-    assert order(rank(question, "en", result))[0] == "deflect"
+    assert order(rank("en", result))[0] == "deflect"
 
 
 def test_words_that_stand_together_beat_words_that_are_strewn_about() -> None:
@@ -77,7 +77,7 @@ def test_words_that_stand_together_beat_words_that_are_strewn_about() -> None:
     together = an_entry("together", "One", f"{FILLER} The silver key of the crypt. {FILLER * 2}")
     strewn = an_entry("strewn", "Two", f"A silver bell. {FILLER} A key. {FILLER} A crypt.")
     result = a_result(question, [together, strewn], keyword=["strewn", "together"])
-    ranked = rank(question, "en", result)
+    ranked = rank("en", result)
     assert order(ranked) == ["together", "strewn"]
     assert ranked[0].evidence.coverage == pytest.approx(1)
     assert ranked[1].evidence.coverage == pytest.approx(1 / 3)
@@ -99,7 +99,7 @@ def test_a_slip_of_the_finger_still_names_a_title(typed: str) -> None:
     result = a_result(question, entries, keyword=["ice", "cube"], cosines={"ice": 0.5, "cube": 0.5})
     rare = {term: 2 if term in entries[0].text_terms else 0 for term in content_terms(question, "en")}
     result = replace(result, document_frequency=rare)
-    assert order(rank(question, "en", result))[0] == "cube"
+    assert order(rank("en", result))[0] == "cube"
 
 
 @pytest.mark.parametrize("word", ["glatonus", "elatinous", "cuba", "gelatinousness"])
@@ -107,14 +107,14 @@ def test_a_word_that_is_merely_similar_names_nothing(word: str) -> None:
     """Two slips, another first letter, or a short word are another word."""
     entry = an_entry("cube", "Gelatinous Cube", FILLER)
     result = replace(a_result(word, [entry], cosines={"cube": 0.5}), document_frequency={word: 0})
-    assert rank(word, "en", result)[0].evidence.title == 0
+    assert rank("en", result)[0].evidence.title == 0
 
 
 def test_without_vectors_words_alone_decide() -> None:
     """Ranks and cosines of the side that is not there are None, and its share is nothing."""
     question = "silver key"
     entries = [an_entry("key", "Silver Key", FILLER), an_entry("bell", "Bell", f"A silver bell. {FILLER}")]
-    ranked = rank(question, "en", a_result(question, entries, keyword=["bell", "key"]))
+    ranked = rank("en", a_result(question, entries, keyword=["bell", "key"]))
     assert order(ranked) == ["key", "bell"]
     assert [(each.keyword_rank, each.vector_rank, each.cosine) for each in ranked] == [(2, None, None), (1, None, None)]
     assert all(each.evidence.nearness == 0 for each in ranked)
@@ -123,7 +123,7 @@ def test_without_vectors_words_alone_decide() -> None:
 def test_without_terms_vectors_alone_decide() -> None:
     """A search by vectors keeps the order of its cosines."""
     entries = [an_entry(each, each, FILLER) for each in ("a", "b", "c")]
-    ranked = rank("silver key", "en", a_result("silver key", entries, cosines={"b": 0.7, "c": 0.5, "a": 0.2}))
+    ranked = rank("en", a_result("silver key", entries, cosines={"b": 0.7, "c": 0.5, "a": 0.2}))
     assert order(ranked) == ["b", "c", "a"]
     assert [each.vector_rank for each in ranked] == [1, 2, 3]
 
@@ -134,7 +134,7 @@ def test_the_scale_of_an_embedder_does_not_matter() -> None:
     entries = [an_entry("a", "Key", FILLER), an_entry("b", "Bell", FILLER), an_entry("c", "Quay", FILLER)]
     wide = a_result(question, entries, keyword=["a"], cosines={"b": 0.7, "a": 0.6, "c": 0.2})
     narrow = a_result(question, entries, keyword=["a"], cosines={"b": 0.9, "a": 0.88, "c": 0.8})
-    one, other = rank(question, "en", wide), rank(question, "en", narrow)
+    one, other = rank("en", wide), rank("en", narrow)
     assert [each.fused for each in one] == pytest.approx([each.fused for each in other])
 
 
@@ -144,14 +144,14 @@ def test_the_best_chunk_is_that_of_the_vector_or_the_one_with_most_of_the_words(
     cut = len(FILLER)
     entry = an_entry("key", "Things", text, (Chunk(0, cut), Chunk(cut, len(text))))
     question = "silver key crypt"
-    assert rank(question, "en", a_result(question, [entry], keyword=["key"]))[0].chunk == 1
-    assert rank(question, "en", a_result(question, [entry], keyword=["key"], cosines={"key": 0.5}))[0].chunk == 0
+    assert rank("en", a_result(question, [entry], keyword=["key"]))[0].chunk == 1
+    assert rank("en", a_result(question, [entry], keyword=["key"], cosines={"key": 0.5}))[0].chunk == 0
 
 
 def test_nothing_found_is_nothing_ranked() -> None:
     """An empty result, a question of stop words and an empty index are no errors."""
-    assert rank("What is it?", "en", SearchResult()) == []
-    assert rank("dragon", "en", SearchResult(document_count=3, document_frequency={"dragon": 0})) == []
+    assert rank("en", SearchResult()) == []
+    assert rank("en", SearchResult(document_count=3, document_frequency={"dragon": 0})) == []
 
 
 def test_every_share_lies_between_nothing_and_all() -> None:
@@ -163,6 +163,6 @@ def test_every_share_lies_between_nothing_and_all() -> None:
         an_entry("c", "The", "crypt"),
     ]
     result = a_result(question, entries, keyword=["a", "c", "b"], cosines={"a": 1.0, "b": -0.3, "c": 0.0}, rare=0)
-    for each in rank(question, "en", result):
+    for each in rank("en", result):
         found = each.evidence
         assert all(0 <= share <= 1 for share in (found.nearness, found.coverage, found.frequency, found.title))

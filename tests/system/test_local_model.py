@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support import events_of
+from tests.system.deployments import Deployment
 from tests.system.service import Service
 from tests.upstreams.smollm2 import SMOLLM2
 
@@ -18,8 +19,9 @@ TURN = {"player_id": "p1", "text": "Good morning! How are you today?", "deadline
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory, deployment: Deployment) -> Iterator[Service]:
     settings = {
+        **deployment.settings(),
         "MODEL_ALIASES": '{"default": "llama_cpp:smollm2"}',
         "LLAMA_CPP__MODEL_PATH": str(SMOLLM2),
         "LLAMA_CPP__THREADS": "1",

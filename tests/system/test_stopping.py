@@ -13,9 +13,10 @@ from tests.system.service import Service
 SPEECH = {"model": "default", "messages": [{"role": "user", "content": "Tell me of the gate."}], "stream": True}
 
 
-def talking(data_dir: Path, grace_s: int, slow_seconds: float) -> Service:
+def talking(data_dir: Path, settings: dict[str, str], grace_s: int, slow_seconds: float) -> Service:
     return Service(
         data_dir,
+        **settings,
         MODEL_ALIASES=json.dumps({"default": "scripted:slow"}),
         SCRIPTED__SLOW_SECONDS=str(slow_seconds),
         SHUTDOWN_GRACE_S=str(grace_s),
@@ -28,8 +29,8 @@ def told_to_stop(service: Service) -> "subprocess.Popen[bytes]":
     return service._process
 
 
-def test_an_open_stream_is_finished_before_the_service_ends(tmp_path: Path) -> None:
-    with talking(tmp_path / "data", grace_s=30, slow_seconds=0.2) as service:
+def test_an_open_stream_is_finished_before_the_service_ends(tmp_path: Path, settings: dict[str, str]) -> None:
+    with talking(tmp_path / "data", settings, grace_s=30, slow_seconds=0.2) as service:
         with service.client.stream("POST", "/v1/text/generate", json=SPEECH) as answer:
             lines = answer.iter_lines()
             first = next(lines)
@@ -41,8 +42,10 @@ def test_an_open_stream_is_finished_before_the_service_ends(tmp_path: Path) -> N
         assert len([line for line in rest if line == "event: delta"]) > 1
 
 
-def test_a_stream_that_outlasts_the_grace_period_is_cut_and_the_service_ends_well(tmp_path: Path) -> None:
-    with talking(tmp_path / "data", grace_s=1, slow_seconds=3) as service:
+def test_a_stream_that_outlasts_the_grace_period_is_cut_and_the_service_ends_well(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    with talking(tmp_path / "data", settings, grace_s=1, slow_seconds=3) as service:
         with service.client.stream("POST", "/v1/text/generate", json=SPEECH) as answer:
             lines = answer.iter_lines()
             next(lines)

@@ -74,7 +74,7 @@ class Ranked:
     evidence: Evidence
 
 
-def rank(question: str, locale: str, result: SearchResult) -> list[Ranked]:  # noqa: ARG001 - the result has its terms
+def rank(locale: str, result: SearchResult) -> list[Ranked]:
     """Everything that either side found, best first."""
     weights = term_weights(result)
     evidence = _evidence(result, weights, locale)

@@ -73,7 +73,7 @@ class Retriever:
         except NotFound:
             # A re-index has just swapped: the next look at the pointer sees the new index.
             live, result = await self._found(world, query, filter, mode, locale)
-        ranked = rank(query, locale, result)
+        ranked = rank(locale, result)
         verdict = judge(query, locale, result, ranked, threshold=world.gate_threshold)
         hits = tuple(_hit(each, result.entries[each.document_id]) for each in ranked[:limit])
         return Retrieved(hits, verdict.in_lore, f"{live.name}.{result.generation}", verdict)
