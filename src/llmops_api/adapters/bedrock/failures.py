@@ -89,7 +89,8 @@ def translated() -> Iterator[None]:
     except (BotoCoreError, HttpError) as error:
         raise _failure(error) from error
     except (ResponseParserError, ParserError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise garbled("what is not an answer") from error
+        # Not `from error` here either: a parser may quote what it could not read.
+        raise garbled(f"what is not an answer ({type(error).__name__})") from None
 
 
 def garbled(what: str) -> ProviderGarbled:
